@@ -1,0 +1,19 @@
+"""The one frame every model sees: a ticker's bars with its features and label, one row per session."""
+
+import numpy as np
+import pandas as pd
+
+
+def build_history(prices: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Join one ticker's `prices` and `features` on session.
+
+    Returns:
+        All sessions of `prices` in ascending order on a fresh RangeIndex, with its columns, those of `features` (NaN in the
+        warm-up rows that have none), `log_return` (natural log return of adj_close from the session before; NaN in the
+        first row) and `target_log_return` (the same one row later; NaN in the last row).
+    """
+    bars = prices.sort_values("session", ignore_index=True)
+    inputs = features.drop(columns=["ticker", "target_session", "target_log_return"], errors="ignore")
+    history = bars.merge(inputs, on="session", how="left", validate="one_to_one")
+    log_return = np.log(history["adj_close"]).diff()
+    return history.assign(log_return=log_return, target_log_return=log_return.shift(-1))

@@ -1,0 +1,94 @@
+"""The contract of a model: `Forecaster.fit → Fitted.predict → save / load`.
+
+A `Forecaster` is hyper-parameters only (a frozen dataclass); a `Fitted` is what was learned. Both see one *history*: the
+frame of one ticker that `stock_assets.forecasting.history.build_history` makes, one row per session in ascending order.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stock_assets.forecasting.errors import TooFewRows
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str], None]
+Target = Literal["log_return", "price"]
+
+
+def quiet(message: str) -> None:
+    """Progress nobody listens to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecaster(ABC):
+    """Hyper-parameters of one model.
+
+    Attributes:
+        seed: every random choice of the fit derives from it.
+        target: what is learned: the next log return, or the next price level (the reference formulation).
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    libraries: ClassVar[tuple[str, ...]]
+    """Distributions whose versions belong in the manifest; the first is shown as the asset's kind."""
+    min_rows: ClassVar[int]
+    """Fewest history rows `fit` accepts."""
+    context: ClassVar[int | None]
+    """Rows of history (the current one included) a prediction needs; None: all of it."""
+
+    seed: int = 0
+    target: Target = "log_return"
+
+    @classmethod
+    def fast(cls, **settings: Any) -> Self:
+        """Small settings for a look in seconds. Models that are quick anyway keep their defaults."""
+        return cls(**settings)
+
+    def fit(self, history: pd.DataFrame, progress: Progress = quiet) -> "Fitted":
+        """Learn from a history all of whose rows have a label (`target_log_return`). The history is not changed.
+
+        Raises:
+            TooFewRows: naming the rows given and the rows needed.
+        """
+        if len(history) < self.min_rows:
+            raise TooFewRows(
+                f"{self.name} was given {len(history)} sessions to learn from and needs {self.min_rows}",
+                cure="fetch a longer history (--lookback) or leave this ticker out",
+            )
+        return self._fit(history, progress)
+
+    @abstractmethod
+    def _fit(self, history: pd.DataFrame, progress: Progress) -> "Fitted": ...
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, settings: dict[str, Any]) -> "Fitted":
+        """Read what `Fitted.save` wrote. Only `artifacts.load_artifact` calls this, after checking every hash."""
+
+    def settings(self) -> dict[str, Any]:
+        """Hyper-parameters as JSON-able values; `type(self)(**settings)` gives an equal forecaster."""
+        return asdict(self)
+
+
+class Fitted(ABC):
+    """What was learned by one fit."""
+
+    forecaster: Forecaster
+
+    @abstractmethod
+    def predict(self, history: pd.DataFrame) -> Floats:
+        """Predicted log return to the next session for every row of `history`, shape (len(history),).
+
+        The value of a row uses that row and earlier ones only; NaN where there is too little context before it.
+        """
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write into the existing, empty `folder`, in formats that can be read without running code."""

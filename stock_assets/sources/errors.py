@@ -1,0 +1,27 @@
+"""Errors of price sources. Tree: see `stock_assets.errors`."""
+
+from stock_assets.errors import StockAssetsError
+
+
+class SourceError(StockAssetsError):
+    """A source could not deliver bars."""
+
+
+class UnknownTicker(SourceError):
+    """The source does not know this symbol."""
+
+
+class NoDataInRange(SourceError):
+    """The symbol exists, but has no bar between the dates asked for."""
+
+
+class RateLimited(SourceError):
+    """The source refuses for now because it was asked too often."""
+
+
+class Unreachable(SourceError):
+    """The source did not answer."""
+
+
+class MalformedData(SourceError):
+    """The source answered with something that is not bars."""

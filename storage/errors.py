@@ -1,0 +1,27 @@
+"""Errors of storage. Tree: see `stock_assets.errors`."""
+
+from stock_assets.errors import StockAssetsError
+
+
+class InvalidTicker(StockAssetsError):
+    """A ticker name that no exchange uses or that no file system is safe with."""
+
+
+class ContractViolation(StockAssetsError):
+    """A frame does not fit its table's contract; nothing was written."""
+
+
+class UnknownTable(StockAssetsError):
+    """No table of that name."""
+
+
+class SchemaVersionMismatch(StockAssetsError):
+    """The lake was written by another version of this project."""
+
+
+class QueryRefused(StockAssetsError):
+    """Typed SQL that is not exactly one SELECT, or that failed."""
+
+
+class NothingPublished(StockAssetsError):
+    """No database has been published in this home yet."""

@@ -1,0 +1,24 @@
+"""Which ticker names are accepted, at every door. Names become partition keys, file names and SQL parameters."""
+
+import re
+
+from storage.errors import InvalidTicker
+
+_PATTERN = re.compile(r"[A-Z0-9^](?:[A-Z0-9&=-]|\.(?=[A-Z0-9])){0,19}")
+# Device names that Windows file systems (also seen through WSL) cannot hold.
+_RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))})
+
+
+def validate_ticker(name: str) -> str:
+    """Return `name` unchanged if it is a usable ticker.
+
+    Raises:
+        InvalidTicker: with the value, the rule and the cure.
+    """
+    if _PATTERN.fullmatch(name) and name not in _RESERVED:
+        return name
+    upper = name.upper()
+    hint = f"did you mean {upper}?" if upper != name and _PATTERN.fullmatch(upper) and upper not in _RESERVED else "check the symbol on finance.yahoo.com"
+    raise InvalidTicker(
+        f"{name!r} is not a ticker: expected 1–20 of A–Z, 0–9 and . - ^ = & (like AAPL, BRK-B, ^GSPC, BF.B)", cure=hint
+    )
