@@ -11,6 +11,14 @@ from stock_assets.errors import StockAssetsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+_QUIET = {
+    "DO_NOT_TRACK": "1",  # Evidently and others that honour the common name
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # errors only; TensorFlow greets with its CPU features otherwise
+    "BOKEH_RESOURCES": "server",  # the dashboard asks no other host for its scripts
+}
+
 
 class InvalidSetting(StockAssetsError):
     """An environment variable holds a value that cannot be used."""
@@ -76,3 +84,19 @@ def _home(given: str | None) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("stock-assets")
+
+
+def quiet_libraries() -> None:
+    """Switch off the telemetry and the start-up chatter of libraries, unless the environment already decides.
+
+    Must run before those libraries are imported: they read these variables then.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+def prepare_dagster(settings: Settings) -> None:
+    """Name the home and Dagster's folder to this process and those it starts, as `.env` does for `dagster dev`."""
+    settings.dagster_dir.mkdir(parents=True, exist_ok=True)
+    os.environ["STOCK_ASSETS_HOME"] = str(settings.home)
+    os.environ["STOCK_ASSETS_DAGSTER_DIR"] = str(settings.dagster_dir)

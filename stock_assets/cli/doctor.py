@@ -1,0 +1,41 @@
+"""`doctor`: what is missing on this machine and in this home, and how to get it."""
+
+from typing import Annotated
+
+import typer
+
+from stock_assets.cli import context
+from stock_assets.errors import StockAssetsError
+
+_STYLES = {"ok": "green", "warn": "yellow", "missing": "bold red"}
+
+
+class SomethingMissing(StockAssetsError):
+    """The doctor found something without which commands fail."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)
+
+
+def doctor(
+    network: Annotated[bool, typer.Option("--network", help="Also see whether Yahoo Finance can be reached.")] = False,
+) -> None:
+    """Say what is missing on this machine and in this home, and how to get it."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from stock_assets.cli.checkup import check_machine
+    from stock_assets.cli.checkup_home import check_home
+
+    settings = context.open_home()
+    results = [*check_machine(settings.home, network=network), *check_home(settings)]
+    table = Table("", "", "found", "cure", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for result in results:
+        state = f"[{_STYLES[result.state]}]{result.state}[/]"
+        table.add_row(result.name, state, escape(result.found), escape(result.cure))
+    context.output().print(table)
+    missing = [result.name for result in results if result.state == "missing"]
+    if missing:
+        raise SomethingMissing(f"missing: {', '.join(missing)}", cure="follow the last column of the table")

@@ -1,0 +1,98 @@
+"""How numbers and tables look on a terminal: sensible digits, right-aligned, never wider than the window."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+MISSING = "—"
+ALPHA = 0.05
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a printed table.
+
+    Attributes:
+        cells: texts of the column for all rows, so that a column can choose its digits once.
+        optional: 0 is always shown; of the others the highest number is left out first where the window is narrow.
+    """
+
+    header: str
+    cells: Callable[[Sequence[Row]], list[str]]
+    optional: int = 0
+    left: bool = False
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell has no value: None, NaN or NaT."""
+    return value is None or value != value
+
+
+def text(column: str) -> Callable[[Sequence[Row]], list[str]]:
+    """The column as it is."""
+    return lambda rows: [MISSING if is_missing(row[column]) else str(row[column]) for row in rows]
+
+
+def number(column: str) -> Callable[[Sequence[Row]], list[str]]:
+    """Four significant digits of the column's largest value, at least two decimals, the same for every row."""
+    return lambda rows: _numbers([row[column] for row in rows])
+
+
+def percent(column: str, decimals: int = 1, signed: bool = False) -> Callable[[Sequence[Row]], list[str]]:
+    """A fraction in percent."""
+    sign = "+" if signed else ""
+    return lambda rows: [
+        MISSING if is_missing(row[column]) else f"{100 * row[column]:{sign}.{decimals}f} %" for row in rows
+    ]
+
+
+def day(value: date | datetime) -> str:
+    """ISO date."""
+    return f"{value:%Y-%m-%d}"
+
+
+def evidence(p_value: float | None) -> str:
+    """A p-value in words: only what would count at 5 % is worth a number."""
+    if is_missing(p_value) or p_value is None:
+        return MISSING
+    if p_value >= ALPHA:
+        return "no evidence"
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}".rstrip("0")
+
+
+def fit(title: str, fields: Sequence[Field], rows: Sequence[Row], console: "Console") -> "Table":
+    """A table of the fields that fit the console; optional ones are left out from the least important on."""
+    shown = list(fields)
+    while True:
+        table = _build(title, shown, rows)
+        dispensable = max(shown, key=lambda field: field.optional)
+        if not dispensable.optional or console.measure(table).maximum <= console.width:
+            return table
+        shown.remove(dispensable)
+
+
+def _build(title: str, fields: Sequence[Field], rows: Sequence[Row]) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for field in fields:
+        justify = "left" if field.left else "right"
+        table.add_column(field.header, justify=justify, header_style="bold", no_wrap=True)  # type: ignore[arg-type]
+    for cells in zip(*(field.cells(rows) for field in fields), strict=True):
+        table.add_row(*cells)
+    return table
+
+
+def _numbers(values: Sequence[float | None]) -> list[str]:
+    known = [abs(value) for value in values if value is not None and not is_missing(value)]
+    largest = max(known, default=0.0)
+    whole_digits = math.floor(math.log10(largest)) + 1 if largest > 0 else 1
+    decimals = min(max(4 - whole_digits, 2), 6)
+    return [MISSING if value is None or is_missing(value) else f"{value:,.{decimals}f}" for value in values]

@@ -1,0 +1,118 @@
+"""The tables people came for: leaderboard, champion, forecasts. Takes frames, prints to a console.
+
+The random walk comes first in every leaderboard and its score stands beside every model's on the same rows, so that no
+number can be read without it.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+from stock_assets.cli.layout import Field, Row, day, evidence, fit, number, percent, text
+from stock_assets.forecasting.models import BENCHMARK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAMPLE_BANNER = "SAMPLE DATA: real bars of 2000–2013 from the bokeh_sampledata package; not today's market"
+NOT_ADVICE = "Not investment advice."
+
+
+def _better(rows: Sequence[Row]) -> list[str]:
+    return ["benchmark" if row["model"] == BENCHMARK else evidence(row["clark_west_p"]) for row in rows]
+
+
+LEADERBOARD = (
+    Field("model", text("model"), left=True),
+    Field("rows", text("n"), optional=2),
+    Field("RMSE", number("rmse")),
+    Field("random walk's", number("rmse_random_walk")),
+    Field("MAE", number("mae"), optional=1),
+    Field("random walk's", number("mae_random_walk"), optional=1),
+    Field("MAPE", percent("mape", 2), optional=4),
+    Field("skill", percent("skill_vs_naive", 2, signed=True)),
+    Field("right direction", percent("directional_accuracy"), optional=3),
+    Field("better than it?", _better),
+    Field("in 90 %", percent("coverage_90"), optional=5),
+)
+
+FORECASTS = (
+    Field("model", lambda rows: [_marked(row) for row in rows], left=True),
+    Field("as of", lambda rows: [day(row["as_of_session"]) for row in rows], optional=2),
+    Field("close then", number("naive"), optional=1),
+    Field("forecast for", lambda rows: [day(row["target_session"]) for row in rows]),
+    Field("close", number("predicted")),
+    Field("change", lambda rows: [f"{100 * (row['predicted'] / row['naive'] - 1):+.2f} %" for row in rows]),
+    Field("90 % from", number("lower_90")),
+    Field("to", number("upper_90")),
+)
+
+
+def leaderboard(frame: "pd.DataFrame", console: Console, *, sample: Collection[str] = ()) -> None:
+    """Print one table per ticker, scheme and role.
+
+    Args:
+        frame: rows of the view `leaderboard`.
+        console: where to.
+        sample: tickers whose bars are sample data; their tables say so.
+    """
+    for (ticker, scheme, role), group in frame.groupby(["ticker", "scheme", "role"], sort=True):
+        rows = _rows(group.sort_values("rmse"))
+        rows.sort(key=lambda row: row["model"] != BENCHMARK)
+        label = " — SAMPLE DATA" if ticker in sample else ""
+        console.print(fit(f"{escape(str(ticker))}, {scheme} {role} rows{label}", LEADERBOARD, rows, console))
+        console.print(
+            "RMSE and MAE of the close; beside each the random walk's on the same rows. "
+            "Better: one-sided Clark–West test at 5 %.\n",
+            style="dim",
+        )
+
+
+def champions(frame: "pd.DataFrame", console: Console) -> None:
+    """Print the newest decision of each ticker: who is trusted and why. Takes rows of the table `champion`."""
+    newest = frame.sort_values("decided_at").groupby("ticker", sort=True).tail(1).sort_values("ticker")
+    for row in _rows(newest):
+        console.print(f"[bold]{escape(row['ticker'])}[/bold] champion: {row['model']} — {escape(row['reason'])}")
+
+
+def forecasts(frame: "pd.DataFrame", console: Console, *, now: datetime | None = None) -> None:
+    """Print one table per ticker with 90 % intervals, the age of the data, the sample-data banner and the disclaimer.
+
+    Args:
+        frame: rows of the table `forecasts` (or of the view `latest_forecasts`).
+        console: where to.
+        now: what the data's age is counted to; the present by default.
+    """
+    for ticker, group in frame.groupby("ticker", sort=True):
+        rows = _rows(group)
+        rows.sort(key=lambda row: (not row["is_champion"], row["model"] != BENCHMARK, row["model"]))
+        console.print(fit(f"{escape(str(ticker))}, next session", FORECASTS, rows, console))
+        console.print(_age(rows, now or datetime.now(UTC)), style="dim")
+        if any(row["source"] == "sample" for row in rows):
+            console.print(SAMPLE_BANNER, style="bold yellow")
+        console.print(f"{NOT_ADVICE}\n")
+
+
+def _marked(row: Row) -> str:
+    marks = [
+        word for word, holds in (("champion", row["is_champion"]), ("benchmark", row["model"] == BENCHMARK)) if holds
+    ]
+    return f"{row['model']} ({', '.join(marks)})" if marks else str(row["model"])
+
+
+def _age(rows: Sequence[Row], now: datetime) -> str:
+    newest = max(row["as_of_session"] for row in rows)
+    days = (now.date() - newest.date()).days
+    age = f"{days} days" if days < 730 else f"{days / 365.25:.1f} years"
+    live = all(row["is_live"] for row in rows)
+    counts = (
+        "made before the session opened" if live else "not live: the session had opened; kept out of the track record"
+    )
+    return f"Data up to {day(newest)}, {age} old; {counts}."
+
+
+def _rows(frame: "pd.DataFrame") -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict(orient="records")]
