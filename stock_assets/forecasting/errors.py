@@ -13,3 +13,27 @@ class ArtifactMismatch(StockAssetsError):
 
 class InvalidBars(StockAssetsError):
     """Bars that cannot be true: a high below a low, a price that is not positive, a session twice."""
+
+
+class MixedSources(StockAssetsError):
+    """Bars of two sources under one ticker in one home."""
+
+
+class IncompleteHistory(StockAssetsError):
+    """A fetch restates prices but lacks so much of what is stored that it cannot replace it."""
+
+
+class InvalidLookback(StockAssetsError):
+    """A look-back that is not a number of years, months or days."""
+
+
+class UnknownCalendar(StockAssetsError):
+    """No exchange calendar of that name."""
+
+
+class OutsideCalendar(StockAssetsError):
+    """A date before or after what the exchange calendar knows."""
+
+
+class NotASession(StockAssetsError):
+    """A date on which the exchange does not trade."""

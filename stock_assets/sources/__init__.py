@@ -1,1 +1,55 @@
-"""Where bars come from: one file per source, one contract (`base.py`)."""
+"""Where bars come from: one file per source, one contract (`base.py`). ADD A SOURCE = ADD ONE FILE HERE.
+
+Each module whose name is not that of a contract (`base`, `errors`) and has no leading underscore defines exactly one
+class whose `name` is the file's stem.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from stock_assets.sources.base import BAR_COLUMNS, Bars, Source
+from stock_assets.sources.errors import UnknownSource
+
+__all__ = ["BAR_COLUMNS", "Bars", "Source", "open_source", "source_names"]
+
+_CONTRACT = {"base", "errors"}
+
+
+@cache
+def source_names() -> tuple[str, ...]:
+    """Names of all sources, in alphabetical order. Imports none of them."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in names if not name.startswith("_") and name not in _CONTRACT))
+
+
+def open_source(name: str, *, csv_dir: Path | None = None) -> Source:
+    """The source of that name. A source whose constructor takes `csv_dir` is given it.
+
+    Raises:
+        UnknownSource: listing the names there are.
+    """
+    if name not in source_names():
+        raise UnknownSource(
+            f"{name!r} is not a price source; expected one of {', '.join(source_names())}",
+            cure="pass --source with one",
+        )
+    kind = _source_in(name)
+    takes_folder = "csv_dir" in inspect.signature(kind).parameters
+    opened: Source = kind(csv_dir=csv_dir) if takes_folder else kind()
+    return opened
+
+
+def _source_in(name: str) -> type[Any]:
+    module = importlib.import_module(f"{__name__}.{name}")
+    found = [
+        thing
+        for thing in vars(module).values()
+        if inspect.isclass(thing) and thing.__module__ == module.__name__ and hasattr(thing, "fetch")
+    ]
+    if len(found) != 1 or getattr(found[0], "name", None) != name:
+        raise TypeError(f"{module.__file__} must define exactly one source named {name!r}, found {found}")
+    return found[0]

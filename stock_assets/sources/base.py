@@ -14,8 +14,8 @@ class Bars:
     """Completed sessions of one ticker.
 
     Attributes:
-        frame: columns `BAR_COLUMNS`, one row per session in ascending order; `session` datetime64[ns] at midnight without
-            time zone, the others float64. Prices are split-adjusted, positive and never NaN; `dividends` and
+        frame: columns `BAR_COLUMNS`, one row per session in ascending order; `session` datetime64[ns] at midnight
+            without time zone, the others float64. Prices are split-adjusted, positive and never NaN; `dividends` and
             `stock_splits` are NaN throughout where the source does not report them.
         calendar: exchange calendar name of `exchange_calendars`, for example `XNYS`.
         currency: ISO code of the prices.

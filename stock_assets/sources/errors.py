@@ -25,3 +25,7 @@ class Unreachable(SourceError):
 
 class MalformedData(SourceError):
     """The source answered with something that is not bars."""
+
+
+class UnknownSource(StockAssetsError):
+    """No price source of that name."""

@@ -1,0 +1,164 @@
+"""Trading sessions of exchanges, from `exchange_calendars`: dates, openings, closes (early ones included), look-backs.
+
+What belongs here: questions that a calendar answers. What does not: where a ticker trades, which its source says.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stock_assets.forecasting.errors import InvalidLookback, NotASession, OutsideCalendar, UnknownCalendar
+
+# The package starts its calendars 20 years back and ends them a year ahead; both are too near for us. Nearly every
+# look-back starts after 1990, which builds in 0.4 s; older bars (Yahoo's ^GSPC starts in 1927) get the longer calendar.
+_USUAL_START = pd.Timestamp("1990-01-01")
+_EARLIEST_START = pd.Timestamp("1900-01-01")
+_END = pd.Timestamp("2040-12-31")
+
+_LOOKBACK = re.compile(r"([1-9]\d{0,4})(y|mo|d)")
+_DAYS_AND_MONTHS = {"y": (0, 12), "mo": (0, 1), "d": (1, 0)}
+
+
+def next_session(calendar: str, session: date) -> date:
+    """First session after `session`, which need not be a session itself.
+
+    Raises:
+        UnknownCalendar, OutsideCalendar: where the calendar does not exist or does not reach that far.
+    """
+    known = _covering(calendar, session)
+    position = int(known.sessions.searchsorted(pd.Timestamp(session), side="right"))
+    if position == len(known.sessions):
+        raise _outside(calendar, known, session)
+    return _as_date(known.sessions[position])
+
+
+def session_open(calendar: str, session: date) -> datetime:
+    """When the session opens, UTC.
+
+    Raises:
+        NotASession: where the exchange is closed on that date.
+        UnknownCalendar, OutsideCalendar: as `next_session`.
+    """
+    return _utc(_with_session(calendar, session).session_open(pd.Timestamp(session)))
+
+
+def session_close(calendar: str, session: date) -> datetime:
+    """When the session closes, UTC; early closes are known. Errors as `session_open`."""
+    return _utc(_with_session(calendar, session).session_close(pd.Timestamp(session)))
+
+
+def sessions_between(calendar: str, start: date, end: date) -> pd.DatetimeIndex:
+    """Sessions in [start, end], ascending, datetime64[ns] at midnight without time zone; empty where start > end.
+
+    Raises:
+        UnknownCalendar, OutsideCalendar: as `next_session`.
+    """
+    known = _covering(calendar, start, end)
+    first = known.sessions.searchsorted(pd.Timestamp(start), side="left")
+    last = known.sessions.searchsorted(pd.Timestamp(end), side="right")
+    return pd.DatetimeIndex(known.sessions[first : max(first, last)].to_numpy())
+
+
+def last_closed_session(calendar: str, now: datetime) -> date:
+    """Newest session whose close is at or before `now` (aware).
+
+    Raises:
+        UnknownCalendar, OutsideCalendar: as `next_session`.
+    """
+    known = _covering(calendar, now.astimezone(UTC).date())
+    position = int(known.closes.searchsorted(pd.Timestamp(now), side="right"))
+    if position == 0:
+        raise _outside(calendar, known, now.date())
+    return _as_date(known.sessions[position - 1])
+
+
+def closing_times(calendar: str, sessions: pd.Series) -> pd.Series:
+    """Close of each date in `sessions` (datetime64[ns], midnight), datetime64[ns, UTC], on the index of `sessions`.
+
+    A date on which the exchange is closed gets the end of that day in UTC, so that a misplaced bar still has an age.
+
+    Raises:
+        UnknownCalendar, OutsideCalendar: as `next_session`.
+    """
+    end_of_day: pd.Series = sessions.dt.tz_localize(UTC) + pd.Timedelta(days=1)
+    if sessions.empty:
+        return end_of_day
+    known = _covering(calendar, sessions.min().date(), sessions.max().date())
+    return sessions.map(known.closes).astype("datetime64[ns, UTC]").fillna(end_of_day)
+
+
+def lookback_start(end: date, lookback: str) -> date:
+    """First date of a look-back that ends on `end`: `5y` years, `18mo` months or `250d` calendar days before it.
+
+    Raises:
+        InvalidLookback: naming the value and what was expected.
+    """
+    match = _LOOKBACK.fullmatch(lookback)
+    if match:
+        try:
+            days, months = (int(match[1]) * unit for unit in _DAYS_AND_MONTHS[match[2]])
+            return (pd.Timestamp(end) - pd.DateOffset(months=months, days=days)).date()
+        except (OverflowError, ValueError):  # before the first date pandas can hold, in 1677
+            match = None
+    raise InvalidLookback(
+        f"the look-back is {lookback!r}; expected a whole number of y, mo or d, no further back than 1700",
+        cure="write for example 5y, 18mo or 250d",
+    )
+
+
+@cache
+def _calendar(name: str, start: pd.Timestamp) -> Any:
+    import exchange_calendars
+    from exchange_calendars.errors import InvalidCalendarName
+
+    try:
+        kind = type(exchange_calendars.get_calendar(name))
+    except InvalidCalendarName as error:
+        raise UnknownCalendar(
+            f"{name!r} is not an exchange calendar; expected a name that exchange_calendars knows, like XNYS or XLON",
+            cure="correct the ticker's calendar",
+        ) from error
+    # Some calendars are known for a part of that time only: XTKS from 1997, XBOM to the end of a published year.
+    earliest, latest = kind.bound_min(), kind.bound_max()
+    return kind(start=max(start, earliest or start), end=min(_END, latest or _END))
+
+
+def _covering(name: str, *dates: date) -> Any:
+    start = _USUAL_START if pd.Timestamp(min(dates)) >= _USUAL_START else _EARLIEST_START
+    known = _calendar(name, start)
+    earliest = start if known.bound_min() is None else max(start, known.bound_min())
+    latest = _END if known.bound_max() is None else min(_END, known.bound_max())
+    for day in dates:
+        if not earliest <= pd.Timestamp(day) <= latest:
+            raise _outside(name, known, day)
+    return known
+
+
+def _with_session(name: str, session: date) -> Any:
+    known = _covering(name, session)
+    if not known.is_session(pd.Timestamp(session)):
+        raise NotASession(
+            f"{session:%Y-%m-%d} is not a session of {name}; expected a day on which the exchange trades",
+            cure=f"use its next session, {next_session(name, session):%Y-%m-%d}",
+        )
+    return known
+
+
+def _outside(name: str, known: Any, day: date) -> OutsideCalendar:
+    return OutsideCalendar(
+        f"{day:%Y-%m-%d} is outside the calendar {name}, which is known from {known.first_session:%Y-%m-%d} "
+        f"to {known.last_session:%Y-%m-%d}",
+        cure="ask for dates inside, or install a newer exchange_calendars",
+    )
+
+
+def _as_date(stamp: pd.Timestamp) -> date:
+    return date(stamp.year, stamp.month, stamp.day)
+
+
+def _utc(stamp: pd.Timestamp) -> datetime:
+    return datetime.fromtimestamp(int(np.int64(stamp.value) // 10**9), tz=UTC)

@@ -1,0 +1,44 @@
+"""What every source does with the bars it was given before it hands them on."""
+
+from datetime import date
+
+import pandas as pd
+
+from stock_assets.forecasting.prices import first_invalid_bar
+from stock_assets.sources.base import BAR_COLUMNS
+from stock_assets.sources.errors import MalformedData, NoDataInRange
+
+
+def finish_bars(frame: pd.DataFrame, *, where: str, cure: str) -> pd.DataFrame:
+    """Columns and types of the contract, in ascending order.
+
+    Raises:
+        MalformedData: where a bar cannot be true; `where` says where it came from, `cure` what to do.
+    """
+    bars = frame.loc[:, list(BAR_COLUMNS)].astype(dict.fromkeys(BAR_COLUMNS[1:], "float64"))
+    bars = bars.assign(session=bars["session"].astype("datetime64[ns]")).sort_values("session", ignore_index=True)
+    problem = first_invalid_bar(bars)
+    if problem is not None:
+        raise MalformedData(f"{where}: {problem}", cure=cure)
+    return bars
+
+
+def within(bars: pd.DataFrame, start: date, end: date, *, ticker: str, source: str) -> pd.DataFrame:
+    """Rows of sessions in [start, end].
+
+    Raises:
+        NoDataInRange: where there is none, with the range that the source has.
+    """
+    inside = bars[bars["session"].between(pd.Timestamp(start), pd.Timestamp(end))]
+    if inside.empty:
+        raise NoDataInRange(
+            f"{source} has no bar of {ticker} from {start:%Y-%m-%d} to {end:%Y-%m-%d}; {_extent(bars)}",
+            cure="ask for a range in which it traded (--lookback)",
+        )
+    return inside.reset_index(drop=True)
+
+
+def _extent(bars: pd.DataFrame) -> str:
+    if bars.empty:
+        return "it has none at all"
+    return f"its bars are from {bars['session'].iloc[0]:%Y-%m-%d} to {bars['session'].iloc[-1]:%Y-%m-%d}"
