@@ -1,9 +1,26 @@
 """Features: what a model may know at the close of a session, as DuckDB window formulas.
 
 Adding a feature is adding one entry to `FEATURES`. The table contract, the SQL, the tests and the docs follow.
+
+Window sums run over decimals, never over doubles: DuckDB adds the rows of a window in an order that depends on where
+the ticker lies among the others, and a sum of doubles changes its last bits with the order. A sum of decimals does not,
+so the value of a session is the same bit for bit whatever other rows and tickers are there.
 """
 
+import re
 from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from stock_assets.forecasting.errors import TooFewRows
+from stock_assets.forecasting.findings import Finding
+
+WARM_UP = 60
+"""Sessions at the start of a ticker that are inputs only and have no row in `features`."""
+_RECOMPUTED = 5  # sessions of a look-ahead check: a leak shows in nearly every row, so a few are enough
 
 
 @dataclass(frozen=True)
@@ -12,10 +29,11 @@ class Feature:
 
     Attributes:
         name: column name.
-        formula: DuckDB expression over one ticker's bars ordered by session; it may use the columns of `prices`, the
-            column `log_return` (natural log return of adj_close) and the windows declared in `features_sql`. Only the
-            current and earlier rows.
-        lookback: sessions it reaches back; the first `lookback` sessions of a ticker have no value.
+        formula: DuckDB expression over one ticker's bars ordered by session. It may use the columns of `prices`; the
+            columns that `features_sql` derives (`log_price`, `log_return`, and for window sums the decimals
+            `squared_return`, `squared_range`, `gain`, `move`, `level`, `traded`); the window `sessions` (for `lag`);
+            and `last_<n>`, the current session and the n - 1 before it. Only the current and earlier rows.
+        lookback: sessions it reaches back; the first `lookback` sessions of a ticker have no value. At most `WARM_UP`.
         unit: unit of the value.
         why: one line of reason, shown as the column's comment.
     """
@@ -28,5 +46,226 @@ class Feature:
 
 
 FEATURES: tuple[Feature, ...] = (
-    Feature("log_return_1", "log_return", 1, "log return", "yesterday's move: short-term reversal or momentum"),
+    Feature("log_return_1", "log_return", 1, "log return", "the session's own move: short-term reversal or momentum"),
+    Feature(
+        "log_return_2",
+        "log_price - lag(log_price, 2) OVER sessions",
+        2,
+        "log return",
+        "move over 2 sessions: whether the last move went on",
+    ),
+    Feature(
+        "log_return_5",
+        "log_price - lag(log_price, 5) OVER sessions",
+        5,
+        "log return",
+        "move over a week: weekly reversal",
+    ),
+    Feature(
+        "log_return_10",
+        "log_price - lag(log_price, 10) OVER sessions",
+        10,
+        "log return",
+        "move over two weeks",
+    ),
+    Feature(
+        "log_return_20",
+        "log_price - lag(log_price, 20) OVER sessions",
+        20,
+        "log return",
+        "move over a month: momentum",
+    ),
+    Feature(
+        "volatility_5",
+        "sqrt(avg(squared_return) OVER last_5)",
+        5,
+        "log return",
+        "root mean squared log return of a week: how restless it is now",
+    ),
+    Feature(
+        "volatility_20",
+        "sqrt(avg(squared_return) OVER last_20)",
+        20,
+        "log return",
+        "root mean squared log return of a month",
+    ),
+    Feature(
+        "volatility_60",
+        "sqrt(avg(squared_return) OVER last_60)",
+        60,
+        "log return",
+        "root mean squared log return of a quarter: what is usual",
+    ),
+    # Parkinson (1980): a range tells more about variance than the two closes do.
+    Feature(
+        "range_volatility_20",
+        "sqrt(avg(squared_range) OVER last_20 / (4 * ln(2)))",
+        20,
+        "log return",
+        "Parkinson volatility of a month, from highs and lows; 0 where no bar has a range",
+    ),
+    Feature(
+        "gap",
+        "ln(open / close) + log_return",
+        1,
+        "log return",
+        "close to open, dividends and splits taken out: news outside trading hours",
+    ),
+    Feature(
+        "range_position",
+        "CASE WHEN high > low THEN (close - low) / (high - low) ELSE 0.5 END",
+        0,
+        "fraction",
+        "where the close lies between low and high: closing strength; 0.5 where the bar has no range",
+    ),
+    Feature(
+        "mean_distance_60",
+        "log_price - avg(level) OVER last_60",
+        59,
+        "log return",
+        "distance of the log price to its mean of a quarter: stretched or not",
+    ),
+    # Cutler's form of the relative strength index: plain sums instead of Wilder's endless smoothing.
+    Feature(
+        "relative_strength_14",
+        "coalesce(sum(gain) OVER last_14 / nullif(CAST(sum(move) OVER last_14 AS DOUBLE), 0), 0.5)",
+        14,
+        "fraction",
+        "gains over gains and losses of 14 sessions (RSI / 100, Cutler's form); 0.5 where nothing moved",
+    ),
+    Feature(
+        "relative_volume_20",
+        "coalesce(volume / nullif(avg(traded) OVER last_20, 0), 1)",
+        19,
+        "ratio",
+        "volume over its mean of a month: attention; 1 where nothing was traded (indices)",
+    ),
 )
+
+
+def features_sql(source: str) -> str:
+    """The one SELECT that computes table `features` from bars.
+
+    Args:
+        source: a relation DuckDB can read, with the columns of table `prices` used by the formulas: a registered name,
+            or `read_parquet(…)` of a path this program chose. It becomes part of the SQL text: never pass user input.
+
+    Returns:
+        SQL that gives the columns of table `features`, one row per ticker and session after the first `WARM_UP`, in no
+        particular order.
+    """
+    columns = ",\n    ".join(f"{feature.formula} AS {feature.name}" for feature in FEATURES)
+    lengths = sorted({int(n) for feature in FEATURES for n in re.findall(r"\blast_(\d+)\b", feature.formula)})
+    windows = ",\n    ".join(
+        f"last_{n} AS (PARTITION BY ticker ORDER BY session ROWS BETWEEN {n - 1} PRECEDING AND CURRENT ROW)"
+        for n in lengths
+    )
+    return f"""
+WITH logs AS (
+    SELECT *, ln(adj_close) AS log_price FROM {source}
+),
+returns AS (
+    SELECT *, log_price - lag(log_price) OVER sessions AS log_return
+    FROM logs
+    WINDOW sessions AS (PARTITION BY ticker ORDER BY session)
+),
+bars AS (
+    SELECT *,
+        CAST(log_return * log_return AS DECIMAL(18, 15)) AS squared_return,
+        CAST(ln(high / low) * ln(high / low) AS DECIMAL(18, 15)) AS squared_range,
+        CAST(greatest(log_return, 0) AS DECIMAL(18, 15)) AS gain,
+        CAST(abs(log_return) AS DECIMAL(18, 15)) AS move,
+        CAST(log_price AS DECIMAL(18, 15)) AS level,
+        CAST(volume AS DECIMAL(30, 3)) AS traded
+    FROM returns
+)
+SELECT
+    ticker,
+    session,
+    {columns},
+    lead(session) OVER sessions AS target_session,
+    lead(log_price) OVER sessions - log_price AS target_log_return
+FROM bars
+WINDOW
+    sessions AS (PARTITION BY ticker ORDER BY session),
+    {windows}
+QUALIFY row_number() OVER sessions > {WARM_UP}
+"""  # noqa: S608 - every part is a constant of this program
+
+
+def compute_features(prices: pd.DataFrame) -> pd.DataFrame:
+    """Compute the features of all tickers in one pass.
+
+    Args:
+        prices: rows of table `prices`, one or many tickers, in any order. Prices are positive.
+
+    Returns:
+        Frame of table `features`, ordered by ticker and session. A ticker with no more than `WARM_UP` sessions has no
+        row; the others are unaffected.
+
+    Raises:
+        TooFewRows: no ticker has a row; names each with its number of sessions.
+    """
+    with duckdb.connect() as connection:
+        connection.register("prices", prices)
+        features = connection.execute(f"{features_sql('prices')} ORDER BY ticker, session").df()
+    if features.empty:
+        counts = prices["ticker"].value_counts().sort_index()
+        found = ", ".join(f"{ticker} has {n} sessions" for ticker, n in counts.items()) or "there are no sessions"
+        raise TooFewRows(
+            f"{found} and a first row of features needs {WARM_UP + 1}",
+            cure="fetch a longer history (--lookback) or leave the ticker out",
+        )
+    return features.astype({"session": "datetime64[ns]", "target_session": "datetime64[ns]"})
+
+
+def check_features(features: pd.DataFrame, prices: pd.DataFrame) -> list[Finding]:
+    """Check one ticker's features against the prices they came from.
+
+    Args:
+        features: rows of table `features` of one ticker.
+        prices: its rows of table `prices`.
+
+    Returns:
+        One finding per rule that is broken: every value is finite; there is exactly one row per session after the
+        warm-up; and a few sessions spread over the history, computed again from prices that end there, are equal to the
+        last bit (no look-ahead).
+    """
+    names = [feature.name for feature in FEATURES]
+    bars = prices.sort_values("session", ignore_index=True)
+    rows = features.sort_values("session", ignore_index=True)
+    known = rows[rows["session"].isin(bars["session"].iloc[WARM_UP:])]
+    spread = known.iloc[np.unique(np.linspace(0, len(known) - 1, _RECOMPUTED).astype(int))] if len(known) else known
+    faults = (
+        ("features_finite", "features that are not finite", _not_finite(rows, names)),
+        ("features_complete", "sessions that are missing, unknown or twice", _not_complete(rows, bars)),
+        ("features_causal", "features that change when later bars are left out", _not_causal(spread, bars, names)),
+    )
+    return [
+        Finding(rule, "error", f"{message}: {len(sessions)}, first {sessions[0]}, last {sessions[-1]}", sessions)
+        for rule, message, sessions in faults
+        if sessions
+    ]
+
+
+def _not_finite(rows: pd.DataFrame, names: list[str]) -> tuple[date, ...]:
+    return _dates(rows["session"][~np.isfinite(rows[names].to_numpy(dtype=float)).all(axis=1)])
+
+
+def _not_complete(rows: pd.DataFrame, bars: pd.DataFrame) -> tuple[date, ...]:
+    expected, found = bars["session"].iloc[WARM_UP:], rows["session"]
+    return _dates(pd.concat([expected[~expected.isin(found)], found[~found.isin(expected)], found[found.duplicated()]]))
+
+
+def _not_causal(rows: pd.DataFrame, bars: pd.DataFrame, names: list[str]) -> tuple[date, ...]:
+    changed = []
+    for session in rows["session"]:
+        again = compute_features(bars[bars["session"] <= session])
+        stored = rows.loc[rows["session"] == session, names].to_numpy(dtype=float)
+        if not np.array_equal(again[names].iloc[[-1]].to_numpy(dtype=float), stored[-1:], equal_nan=True):
+            changed.append(session)
+    return _dates(pd.Series(changed, dtype="datetime64[ns]"))
+
+
+def _dates(sessions: pd.Series) -> tuple[date, ...]:
+    return tuple(sorted({session.date() for session in sessions}))

@@ -8,9 +8,9 @@ def build_history(prices: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     """Join one ticker's `prices` and `features` on session.
 
     Returns:
-        All sessions of `prices` in ascending order on a fresh RangeIndex, with its columns, those of `features` (NaN in the
-        warm-up rows that have none), `log_return` (natural log return of adj_close from the session before; NaN in the
-        first row) and `target_log_return` (the same one row later; NaN in the last row).
+        All sessions of `prices` in ascending order on a fresh RangeIndex, with its columns, those of `features` (NaN in
+        the warm-up rows that have none), `log_return` (natural log return of adj_close from the session before; NaN in
+        the first row) and `target_log_return` (the same one row later; NaN in the last row).
     """
     bars = prices.sort_values("session", ignore_index=True)
     inputs = features.drop(columns=["ticker", "target_session", "target_log_return"], errors="ignore")

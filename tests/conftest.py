@@ -1,0 +1,50 @@
+"""What every test shares. Tests are run offline: a connection that leaves this machine is a failure."""
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.history import build_history
+from tests.synthetic import garch_bars
+
+
+def _stays_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def offline() -> Iterator[None]:
+    """No test opens a connection to anything but this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        yield
+
+
+def _guarded(real: Any) -> Any:
+    def connect(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _stays_here(address[0]):
+            raise AssertionError(f"a test tried to reach {address}: tests run offline")
+        return real(self, address)
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def garch_prices() -> pd.DataFrame:
+    """700 sessions of a GARCH random walk, table `prices`. Copy before changing."""
+    return garch_bars("GARCH", 700, seed=7)
+
+
+@pytest.fixture(scope="session")
+def garch_history(garch_prices: pd.DataFrame) -> pd.DataFrame:
+    """`garch_prices` with its features, as the models see it. Copy before changing."""
+    return build_history(garch_prices, compute_features(garch_prices))
