@@ -1,0 +1,182 @@
+"""The reference network, apart from any framework: hyper-parameters, the training loop, prediction and storage.
+
+A framework's file supplies a `Network`: how weights are made, stepped, evaluated and written. Everything that decides a
+score (windows, scaling, order of batches, early stopping) is here, once.
+"""
+
+import json
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stock_assets.forecasting.models._base import Fitted, Floats, Forecaster, Progress
+from stock_assets.forecasting.models._windows import (
+    MinMaxScaler,
+    cut_windows,
+    labels,
+    split_for_stopping,
+    to_log_return,
+)
+
+Singles = NDArray[np.float32]
+_CONTEXT = 60
+_SCALERS_FILE = "scalers.json"
+_REPORT_EVERY = 5  # epochs
+
+
+class Network(Protocol):
+    """LSTM → dropout → LSTM → dropout → dense ReLU → dense 1, in some framework, on scaled values."""
+
+    def train_epoch(self, x: Singles, y: Singles, batches: list[NDArray[np.int64]]) -> float:
+        """One optimiser step a batch of row numbers; mean squared error over the epoch, dropout on."""
+
+    def predict(self, x: Singles) -> Floats:
+        """Output of every window, shape (len(x),), dropout off."""
+
+    def snapshot(self) -> Any:
+        """A copy of the weights that later steps do not change."""
+
+    def restore(self, weights: Any) -> None:
+        """Put the weights of a snapshot back."""
+
+    def save(self, folder: Path) -> None:
+        """Write the weights in a format that is read without running code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkForecaster(Forecaster):
+    """The reference architecture; the defaults are the reference's.
+
+    Attributes:
+        window: sessions in a window, at most `context`.
+        units_1: width of the first LSTM.
+        units_2: width of the second LSTM.
+        dropout: share of its outputs dropped after each LSTM while training.
+        dense: width of the ReLU layer.
+        learning_rate: of Adam.
+        batch_size: windows a step.
+        max_epochs: passes over the training windows at most.
+        patience: epochs without a better loss on the last tenth before training stops.
+    """
+
+    min_rows: ClassVar[int] = 180
+    context: ClassVar[int | None] = _CONTEXT
+
+    window: int = _CONTEXT
+    units_1: int = 64
+    units_2: int = 32
+    dropout: float = 0.2
+    dense: int = 16
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    max_epochs: int = 50
+    patience: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse a window that `context` would not cover."""
+        if not 2 <= self.window <= _CONTEXT:
+            raise ValueError(f"window is {self.window}, expected 2 … {_CONTEXT}")
+
+    @classmethod
+    def fast(cls, **settings: Any) -> Self:
+        """A small network and few epochs."""
+        return cls(**{"units_1": 8, "units_2": 4, "dense": 4, "batch_size": 128, "max_epochs": 3, **settings})
+
+    def _fit(self, history: pd.DataFrame, progress: Progress) -> "NetworkFitted":
+        windows = cut_windows(history, self.window, self.target)
+        label = labels(history, self.target)[self.window - 1 :, np.newaxis]
+        learning, stopping = split_for_stopping(len(windows))
+        inputs, output = MinMaxScaler.fit(windows[learning]), MinMaxScaler.fit(label[learning])
+        x = inputs.scale(windows).astype(np.float32)
+        y = output.scale(label)[:, 0].astype(np.float32)
+        network = self.make_network(y[learning])
+        train(network, (x[learning], y[learning]), (x[stopping], y[stopping]), settings=self, progress=progress)
+        return NetworkFitted(self, network, inputs, output)
+
+    @abstractmethod
+    def make_network(self, y: Singles) -> Network:
+        """Fresh weights drawn from `seed`; the output's bias is the mean of the scaled labels `y`."""
+
+    @classmethod
+    def load(cls, folder: Path, settings: dict[str, Any]) -> "NetworkFitted":
+        """Read what `NetworkFitted.save` wrote."""
+        forecaster = cls(**settings)
+        scalers = json.loads((folder / _SCALERS_FILE).read_text(encoding="utf-8"))
+        inputs, output = MinMaxScaler.from_json(scalers["inputs"]), MinMaxScaler.from_json(scalers["output"])
+        return NetworkFitted(forecaster, forecaster.load_network(folder), inputs, output)
+
+    @abstractmethod
+    def load_network(self, folder: Path) -> Network:
+        """The weights that `Network.save` wrote."""
+
+
+class NetworkFitted(Fitted):
+    """A trained network with its scalers."""
+
+    def __init__(
+        self, forecaster: NetworkForecaster, network: Network, inputs: MinMaxScaler, output: MinMaxScaler
+    ) -> None:
+        self.forecaster: NetworkForecaster = forecaster
+        self.network = network
+        self.inputs = inputs
+        self.output = output
+
+    def predict(self, history: pd.DataFrame) -> Floats:
+        """See `Fitted.predict`; NaN where fewer than `window` sessions are known."""
+        window, target = self.forecaster.window, self.forecaster.target
+        predicted = np.full(len(history), np.nan)
+        windows = cut_windows(history, window, target)
+        if len(windows):
+            scaled = self.network.predict(self.inputs.scale(windows).astype(np.float32))
+            outputs = self.output.restore(scaled[:, np.newaxis])[:, 0]
+            adj_close = history["adj_close"].to_numpy(np.float64)[window - 1 :]
+            predicted[window - 1 :] = to_log_return(outputs, adj_close, target)
+        return predicted
+
+    def save(self, folder: Path) -> None:
+        """Write scalers as JSON and the weights in the framework's own format."""
+        scalers = {"inputs": self.inputs.to_json(), "output": self.output.to_json()}
+        (folder / _SCALERS_FILE).write_text(json.dumps(scalers, indent=1), encoding="utf-8")
+        self.network.save(folder)
+
+
+def train(
+    network: Network,
+    learning: tuple[Singles, Singles],
+    stopping: tuple[Singles, Singles],
+    *,
+    settings: NetworkForecaster,
+    progress: Progress,
+) -> None:
+    """Run epochs over shuffled batches until the loss on `stopping` has not improved for `patience` of them.
+
+    The network is left with the weights of its best epoch.
+
+    Args:
+        network: with fresh weights; changed in place.
+        learning: scaled windows (n, window, inputs) and labels (n,) to learn from.
+        stopping: later ones, never learned from.
+        settings: epochs, patience, batch size and seed.
+        progress: told both losses (mean squared error on the scale of the network) every few epochs.
+    """
+    x, y = learning
+    shuffle = np.random.default_rng(settings.seed)
+    best_loss, best_epoch, best_weights = np.inf, 0, network.snapshot()
+    for epoch in range(1, settings.max_epochs + 1):
+        order = shuffle.permutation(len(x))
+        batches = [order[start : start + settings.batch_size] for start in range(0, len(x), settings.batch_size)]
+        loss = network.train_epoch(x, y, batches)
+        stopping_loss = float(np.mean((network.predict(stopping[0]) - stopping[1]) ** 2))
+        if epoch == 1 or epoch % _REPORT_EVERY == 0:
+            progress(f"epoch {epoch}/{settings.max_epochs} train {loss:.4f} validation {stopping_loss:.4f}")
+        if stopping_loss < best_loss:
+            best_loss, best_epoch, best_weights = stopping_loss, epoch, network.snapshot()
+        elif epoch - best_epoch >= settings.patience:
+            break
+    network.restore(best_weights)
+    progress(f"stopped after epoch {epoch}, weights of epoch {best_epoch}, validation {best_loss:.4f}")
