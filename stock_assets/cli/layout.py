@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MISSING = "—"
 ALPHA = 0.05
+_UNLIMITED = 10_000
 Row = dict[str, Any]
 
 
@@ -72,10 +73,13 @@ def fit(title: str, fields: Sequence[Field], rows: Sequence[Row], console: "Cons
     shown = list(fields)
     while True:
         table = _build(title, shown, rows)
-        dispensable = max(shown, key=lambda field: field.optional)
-        if not dispensable.optional or console.measure(table).maximum <= console.width:
+        least = max(field.optional for field in shown)
+        if (
+            not least
+            or console.measure(table, options=console.options.update_width(_UNLIMITED)).maximum <= console.width
+        ):
             return table
-        shown.remove(dispensable)
+        shown = [field for field in shown if field.optional < least]
 
 
 def _build(title: str, fields: Sequence[Field], rows: Sequence[Row]) -> "Table":

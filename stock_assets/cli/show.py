@@ -29,21 +29,21 @@ LEADERBOARD = (
     Field("model", text("model"), left=True),
     Field("rows", text("n"), optional=2),
     Field("RMSE", number("rmse")),
-    Field("random walk's", number("rmse_random_walk")),
+    Field("random\nwalk's", number("rmse_random_walk")),
     Field("MAE", number("mae"), optional=1),
-    Field("random walk's", number("mae_random_walk"), optional=1),
+    Field("random\nwalk's", number("mae_random_walk"), optional=1),
     Field("MAPE", percent("mape", 2), optional=4),
     Field("skill", percent("skill_vs_naive", 2, signed=True)),
-    Field("right direction", percent("directional_accuracy"), optional=3),
-    Field("better than it?", _better),
+    Field("right\ndirection", percent("directional_accuracy"), optional=3),
+    Field("better\nthan it?", _better),
     Field("in 90 %", percent("coverage_90"), optional=5),
 )
 
 FORECASTS = (
     Field("model", lambda rows: [_marked(row) for row in rows], left=True),
     Field("as of", lambda rows: [day(row["as_of_session"]) for row in rows], optional=2),
-    Field("close then", number("naive"), optional=1),
-    Field("forecast for", lambda rows: [day(row["target_session"]) for row in rows]),
+    Field("close\nthen", number("naive"), optional=1),
+    Field("forecast\nfor", lambda rows: [day(row["target_session"]) for row in rows]),
     Field("close", number("predicted")),
     Field("change", lambda rows: [f"{100 * (row['predicted'] / row['naive'] - 1):+.2f} %" for row in rows]),
     Field("90 % from", number("lower_90")),
@@ -68,6 +68,7 @@ def leaderboard(frame: "pd.DataFrame", console: Console, *, sample: Collection[s
             "RMSE and MAE of the close; beside each the random walk's on the same rows. "
             "Better: one-sided Clark–West test at 5 %.\n",
             style="dim",
+            soft_wrap=True,
         )
 
 
@@ -90,17 +91,16 @@ def forecasts(frame: "pd.DataFrame", console: Console, *, now: datetime | None =
         rows = _rows(group)
         rows.sort(key=lambda row: (not row["is_champion"], row["model"] != BENCHMARK, row["model"]))
         console.print(fit(f"{escape(str(ticker))}, next session", FORECASTS, rows, console))
-        console.print(_age(rows, now or datetime.now(UTC)), style="dim")
+        console.print(_age(rows, now or datetime.now(UTC)), style="dim", soft_wrap=True)
         if any(row["source"] == "sample" for row in rows):
-            console.print(SAMPLE_BANNER, style="bold yellow")
+            console.print(SAMPLE_BANNER, style="bold yellow", soft_wrap=True)
         console.print(f"{NOT_ADVICE}\n")
 
 
 def _marked(row: Row) -> str:
-    marks = [
-        word for word, holds in (("champion", row["is_champion"]), ("benchmark", row["model"] == BENCHMARK)) if holds
-    ]
-    return f"{row['model']} ({', '.join(marks)})" if marks else str(row["model"])
+    if row["is_champion"]:
+        return f"{row['model']} (champion)"
+    return f"{row['model']} (benchmark)" if row["model"] == BENCHMARK else str(row["model"])
 
 
 def _age(rows: Sequence[Row], now: datetime) -> str:
