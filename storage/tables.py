@@ -118,7 +118,11 @@ TICKERS = Table(
         TICKER,
         _text("calendar", "exchange calendar, for example XNYS; null before the first fetch", nullable=True),
         _text("currency", "ISO currency of its prices; null before the first fetch", nullable=True),
-        _text("source", "the one source its bars come from: yahoo, sample or csv; null before one is chosen", nullable=True),
+        _text(
+            "source",
+            "the one source its bars come from: yahoo, sample or csv; null before one is chosen",
+            nullable=True,
+        ),
         _text("status", "added (no bars yet), fetched, ok (has a forecast) or failed"),
         _text("reason", "why it failed, and the cure; null unless failed", nullable=True),
         _time("updated_at", "when this row was written"),
@@ -192,7 +196,9 @@ MODELS = Table(
         TICKER,
         MODEL,
         _text("version", "content address of the fit: data, code, settings and seed"),
-        _text("kind", "evaluated (fitted on train rows only, scored on the rest) or final (all labelled rows; forecasts)"),
+        _text(
+            "kind", "evaluated (fitted on train rows only, scored on the rest) or final (all labelled rows; forecasts)"
+        ),
         _date("train_start", "first session whose label was used"),
         _date("train_end", "last session whose label was used"),
         _count("n_train", "labelled rows used"),
@@ -254,11 +260,21 @@ EVALUATION = Table(
         _number("mape", "mean absolute percentage error", "fraction"),
         _number("mase", "MAE scaled by the random walk's MAE on training rows"),
         _number("skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better than it"),
-        _number("directional_accuracy", "share of right signs, zeros left out; null for the random walk", "fraction", nullable=True),
-        _number("std_ratio", "standard deviation of predicted over actual log returns: how much the model dares to say"),
+        _number(
+            "directional_accuracy",
+            "share of right signs, zeros left out; null for the random walk",
+            "fraction",
+            nullable=True,
+        ),
+        _number(
+            "std_ratio", "standard deviation of predicted over actual log returns: how much the model dares to say"
+        ),
         _number("clark_west_p", "one-sided p-value that the model beats the random walk it nests", nullable=True),
         _number("dm_hln_p", "one-sided Diebold-Mariano (HLN) p-value that its squared error is lower", nullable=True),
-        *(_number(f"coverage_{level}", f"share of closes inside the {level} % interval", "fraction") for level in LEVELS),
+        *(
+            _number(f"coverage_{level}", f"share of closes inside the {level} % interval", "fraction")
+            for level in LEVELS
+        ),
         _number("width_90", "mean width of the 90 % interval", PRICE),
     ),
     ("ticker",),

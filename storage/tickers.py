@@ -15,10 +15,14 @@ def validate_ticker(name: str) -> str:
     Raises:
         InvalidTicker: with the value, the rule and the cure.
     """
-    if _PATTERN.fullmatch(name) and name not in _RESERVED:
+    if _is_usable(name):
         return name
     upper = name.upper()
-    hint = f"did you mean {upper}?" if upper != name and _PATTERN.fullmatch(upper) and upper not in _RESERVED else "check the symbol on finance.yahoo.com"
     raise InvalidTicker(
-        f"{name!r} is not a ticker: expected 1–20 of A–Z, 0–9 and . - ^ = & (like AAPL, BRK-B, ^GSPC, BF.B)", cure=hint
+        f"{name!r} is not a ticker: expected 1–20 of A–Z, 0–9 and . - ^ = & (like AAPL, BRK-B, ^GSPC, BF.B)",
+        cure=f"did you mean {upper}?" if _is_usable(upper) else "check the symbol on finance.yahoo.com",
     )
+
+
+def _is_usable(name: str) -> bool:
+    return _PATTERN.fullmatch(name) is not None and name not in _RESERVED

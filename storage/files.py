@@ -1,0 +1,101 @@
+"""Atomic files: temporary names that tell whose they are, fsync, replace.
+
+What belongs here: how one file comes into being or disappears. What does not: which files a table has (`lake.py`).
+"""
+
+import itertools
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_COUNTER = itertools.count()
+# .<final name>.<host>.<pid>.<n>.tmp, and what DuckDB may leave beside such a file (.wal)
+_TEMPORARY = re.compile(r"\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<pid>\d+)\.\d+\.tmp(\..+)?")
+
+
+def host() -> str:
+    """This machine's name, reduced to characters every file system takes."""
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname()) or "unknown"
+
+
+def writer_id() -> str:
+    """Name of this very write: host, process, and a number unique within the process."""
+    return f"{host()}.{os.getpid()}.{next(_COUNTER)}"
+
+
+def temporary_for(path: Path) -> Path:
+    """A new temporary name in the folder of `path`, so that `os.replace` stays within one file system."""
+    return path.with_name(f".{path.name}.{writer_id()}.tmp")
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether `path` is a temporary file whose writer is dead.
+
+    Only processes of this machine can be asked; a file of another machine is never called abandoned.
+    """
+    match = _TEMPORARY.fullmatch(path.name)
+    return match is not None and match["host"] == host() and not _is_alive(int(match["pid"]))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process: alive
+        return True
+    return True
+
+
+def remove_abandoned(folder: Path) -> Iterator[Path]:
+    """Remove the temporary files of dead writers below `folder`; yields what was removed."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            if is_abandoned(path):
+                path.unlink(missing_ok=True)
+                yield path
+
+
+def sync_file(path: Path) -> None:
+    """Force the content of `path` to the disk."""
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Force the names in `path` to the disk, so that a finished rename survives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file, then put it at `path`: readers see the old file or the new one.
+
+    A failed write leaves neither a temporary file nor a changed `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_for(path)
+    try:
+        write(temporary)
+        sync_file(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text`, atomically."""
+    replace_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Put a copy of `source` at `target`, atomically."""
+    replace_atomically(target, lambda temporary: shutil.copyfile(source, temporary))

@@ -1,0 +1,85 @@
+"""One Parquet file of the lake: writing it, reading it, and reading only some rows of it."""
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from storage.contracts import arrow_schema
+from storage.errors import ContractViolation
+from storage.layout import Signature, signature
+from storage.names import suggest
+from storage.tables import Table
+
+Value = object | Collection[object]
+# Rows are sorted by key, so that one ticker's rows in a large file lie in few row groups.
+_ROW_GROUP = 32_768
+
+
+def write_rows(rows: pa.Table, path: Path) -> None:
+    """Write `rows` to `path`, which nobody reads yet."""
+    pq.write_table(rows, path, compression="zstd", row_group_size=_ROW_GROUP)
+
+
+def read_rows(
+    root: Path, table: Table, path: str, condition: pc.Expression | None = None
+) -> tuple[pa.Table, Signature] | None:
+    """Rows of the file at `path` (relative to the lake) that meet `condition`, and the signature of what was read.
+
+    Returns None if the file is gone. Files are never changed in place, so an open one stays what it was.
+
+    Raises:
+        ContractViolation: the file cannot be read, or its columns are not the contract's.
+    """
+    try:
+        handle = (root / path).open("rb")
+    except FileNotFoundError:
+        return None
+    with handle:
+        status = os.fstat(handle.fileno())
+        try:
+            rows = pq.ParquetFile(handle).read(use_threads=False) if condition is None else _filtered(handle, condition)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _damaged(root / path, f"cannot be read: {str(error).splitlines()[0]}") from error
+    if not rows.schema.equals(arrow_schema(table)):
+        raise _damaged(root / path, f"does not have the columns of {table.name}")
+    return rows, signature(status)
+
+
+def condition_for(table: Table, where: Mapping[str, Value]) -> pc.Expression | None:
+    """`column = value` or `column in values` for every item of `where`; None where it is empty.
+
+    Raises:
+        ContractViolation: no such column, or a value of another type than the column.
+    """
+    condition = None
+    schema = arrow_schema(table)
+    for name, value in where.items():
+        if name not in table.column_names:
+            raise ContractViolation(f"{table.name} has no column {name!r}", cure=suggest(name, table.column_names))
+        try:
+            wanted = pa.array(as_values(value), type=schema.field(name).type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            problem = f"{table.name}: {name} is {schema.field(name).type}, asked for {value!r}"
+            raise ContractViolation(problem, cure="give values of the column's type") from error
+        term = pc.field(name).isin(wanted)
+        condition = term if condition is None else condition & term
+    return condition
+
+
+def as_values(value: Value) -> list[object]:
+    """One value or several, as a list."""
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return list(value)
+    return [value]
+
+
+def _filtered(handle: object, condition: pc.Expression) -> pa.Table:
+    return pq.read_table(handle, filters=condition, use_threads=False)
+
+
+def _damaged(path: Path, what: str) -> ContractViolation:
+    return ContractViolation(f"{path} {what}", cure="delete the file and materialise its asset again")
