@@ -37,3 +37,15 @@ class OutsideCalendar(StockAssetsError):
 
 class NotASession(StockAssetsError):
     """A date on which the exchange does not trade."""
+
+
+class StalePredictions(StockAssetsError):
+    """Bars have arrived that the predictions were not made from."""
+
+
+class NotConverged(StockAssetsError):
+    """An optimiser did not find a maximum from any of its starting points."""
+
+
+class RefusedData(StockAssetsError):
+    """A check found data that must not be stored; what was stored before is untouched."""

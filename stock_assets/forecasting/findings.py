@@ -1,8 +1,11 @@
 """What a check of data found. Shared by every `check_…` function of the domain."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
+
+from stock_assets.forecasting.errors import RefusedData
 
 
 @dataclass(frozen=True)
@@ -20,3 +23,23 @@ class Finding:
     severity: Literal["warn", "error"]
     message: str
     sessions: tuple[date, ...] = ()
+
+
+def refuse(findings: Sequence[Finding], *, subject: str, tolerated: Collection[str] = ()) -> None:
+    """Refuse data that has an error among its findings.
+
+    Args:
+        findings: what a check found.
+        subject: what was checked, as a person would say it.
+        tolerated: names of findings that are shown but do not refuse.
+
+    Raises:
+        RefusedData: naming every error found.
+    """
+    errors = [f for f in findings if f.severity == "error" and f.name not in tolerated]
+    if errors:
+        what = "; ".join(f"{f.name}: {f.message}" for f in errors)
+        raise RefusedData(
+            f"{subject} were not stored: {what}",
+            cure="correct the source's bars and fetch again; what was stored before is unchanged",
+        )

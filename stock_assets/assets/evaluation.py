@@ -1,0 +1,32 @@
+"""Scores of every model, the random walk on the same rows beside them."""
+
+import dagster as dg
+import pandas as pd
+
+from stock_assets.forecasting.evaluation import as_markdown, evaluate, on_current_splits, scale_mae
+from stock_assets.forecasting.models import discover
+from stock_assets.lineage import lineage_asset
+from stock_assets.resources import Warehouse
+
+
+@lineage_asset(
+    key=["evaluation"],
+    table="evaluation",
+    group="5_evaluation",
+    kinds={"pandas"},
+    description="RMSE, MAE, MAPE, MASE, skill, direction, Clark-West and Diebold-Mariano p-values, coverage and width "
+    "of every model and role, on rows identical to the random walk's.",
+    ins={name: dg.AssetIn(name) for name in ("prices", "splits")},
+    deps=[dg.AssetKey(["predictions", name]) for name in discover()],
+)
+def evaluation(
+    context: dg.AssetExecutionContext, prices: pd.DataFrame, splits: pd.DataFrame, warehouse: Warehouse
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Score the predictions that belong to the current splits."""
+    ticker = context.partition_key
+    stored = warehouse.lake.read("predictions", ticker=ticker)
+    predictions, outdated = on_current_splits(stored, splits)
+    if outdated:
+        context.log.warning(f"{ticker}: not scored, since they predate the current splits: {', '.join(outdated)}")
+    table = evaluate(predictions, scale_mae=scale_mae(prices, splits))
+    return dg.MaterializeResult(value=table, metadata={"leaderboard": dg.MetadataValue.md(as_markdown(table))})

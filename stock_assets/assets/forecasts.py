@@ -1,0 +1,59 @@
+"""The forecast log: appended to, never edited, scored when the session has closed."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pandas as pd
+
+from stock_assets.forecasting.forecasts import as_markdown, make_forecasts, score_forecasts
+from stock_assets.forecasting.sessions import session_open
+from stock_assets.lineage import lineage_asset, record_status, ticker_facts
+from stock_assets.resources import Warehouse
+
+GROUP = "6_forecasts"
+
+
+@lineage_asset(
+    key=["forecasts"],
+    table="forecasts",
+    group=GROUP,
+    kinds={"pandas"},
+    description="Every model's forecast for the exchange's next session, from its `final` fit. Live only when written "
+    "before that session opened. A rerun on the same data and models adds nothing.",
+    ins={"prices": dg.AssetIn("prices")},
+    deps=[dg.AssetKey("champion")],
+)
+def forecasts(
+    context: dg.AssetExecutionContext, prices: pd.DataFrame, warehouse: Warehouse
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Log the newest live prediction of each model."""
+    ticker = context.partition_key
+    lake = warehouse.lake
+    table = make_forecasts(
+        lake.read("predictions", ticker=ticker),
+        prices,
+        lake.read("models", ticker=ticker),
+        champion=lake.read("champion", ticker=ticker).sort_values("decided_at")["model"].iloc[-1],
+        existing=lake.read("forecasts", ticker=ticker),
+        opens_at=lambda session: session_open(ticker_facts(lake, ticker)["calendar"], session),
+        created_at=datetime.now(UTC),
+    )
+    record_status(lake, ticker, "ok")
+    return dg.MaterializeResult(value=table, metadata={"forecasts": dg.MetadataValue.md(as_markdown(table))})
+
+
+@lineage_asset(
+    key=["forecast_scores"],
+    table="forecast_scores",
+    group=GROUP,
+    kinds={"pandas"},
+    description="What became of each forecast, once its session has a bar. A corrected bar appends a new score.",
+    ins={"prices": dg.AssetIn("prices"), "forecasts": dg.AssetIn("forecasts")},
+)
+def forecast_scores(
+    context: dg.AssetExecutionContext, prices: pd.DataFrame, forecasts: pd.DataFrame, warehouse: Warehouse
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Score what can be scored and has not been."""
+    existing = warehouse.lake.read("forecast_scores", ticker=context.partition_key)
+    table = score_forecasts(forecasts, prices, existing, scored_at=datetime.now(UTC))
+    return dg.MaterializeResult(value=table, metadata={"new_scores": len(table), "scored_before": len(existing)})

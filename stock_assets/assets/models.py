@@ -1,0 +1,63 @@
+"""One asset per model file: `model/<name>`. Fits are content-addressed, so a rerun skips what is done."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pandas as pd
+
+from stock_assets.forecasting.artifacts import describe
+from stock_assets.forecasting.history import build_history
+from stock_assets.forecasting.models import Forecaster, discover
+from stock_assets.forecasting.training import train
+from stock_assets.lineage import lineage_asset
+from stock_assets.resources import ModelSettings, Warehouse
+
+
+def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
+    """The asset that fits `model`: once on frozen split boundaries, once on every labelled row."""
+    key = ["model", model.name]
+
+    @lineage_asset(
+        key=key,
+        table="models",
+        group="3_models",
+        kinds=set(model.libraries[:1]),
+        description=f"{model.description} Two fits: `evaluated` on train rows only, `final` on all labelled rows.",
+        ins={name: dg.AssetIn(name) for name in ("prices", "features", "splits")},
+    )
+    def fitted(
+        context: dg.AssetExecutionContext,
+        prices: pd.DataFrame,
+        features: pd.DataFrame,
+        splits: pd.DataFrame,
+        warehouse: Warehouse,
+        model_settings: ModelSettings,
+    ) -> dg.MaterializeResult[pd.DataFrame]:
+        """Train, or find that this very fit exists already."""
+        ticker = context.partition_key
+        trained = train(
+            model_settings.forecaster(model.name),
+            build_history(prices, features),
+            splits,
+            ticker=ticker,
+            store=warehouse.models,
+            now=lambda: datetime.now(UTC),
+            progress=lambda message: context.log.info(f"{ticker} {model.name}: {message}"),
+        )
+        rows = describe(trained)
+        earlier = warehouse.lake.read("models", ticker=ticker, model=model.name)
+        table = pd.concat([earlier[~earlier["version"].isin(rows["version"])], rows], ignore_index=True)
+        return dg.MaterializeResult(value=table, metadata=_metadata(rows))
+
+    return fitted
+
+
+def _metadata(rows: pd.DataFrame) -> dict[str, dg.MetadataValue]:
+    shown = rows.set_index("kind")[["version", "train_start", "train_end", "n_train", "fit_seconds"]]
+    return {
+        "fits": dg.MetadataValue.md(shown.T.to_markdown()),
+        "hyper_parameters": dg.MetadataValue.text(str(rows["hyper_parameters"].iloc[-1])),
+    }
+
+
+model_assets = [build_model_asset(model) for model in discover().values()]

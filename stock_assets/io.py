@@ -1,0 +1,43 @@
+"""The IO manager: a thin shell on storage. Writes a partition to the lake, publishes it, and reads partitions back."""
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from stock_assets.resources import Warehouse
+from storage.tables import TABLES
+
+
+class LakeIOManager(dg.ConfigurableIOManager):
+    """Stores an asset's frame in the table its metadata names, under the partition the asset and ticker make."""
+
+    warehouse: dg.ResourceDependency[Warehouse]
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+        """Write, publish, and show what was written."""
+        table = TABLES[context.definition_metadata["table"]]
+        if table.append_only:
+            self.warehouse.lake.append(table.name, obj)
+        else:
+            self.warehouse.lake.write(table.name, obj, **self._partition(context, table.partition_by))
+        publication = self.warehouse.publish()
+        context.add_output_metadata({"dagster/row_count": len(obj), "published_generation": publication.generation})
+        if publication.moved_aside is not None:
+            context.log.warning(f"unfinished writes to warehouse.duckdb were moved to {publication.moved_aside}")
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """Read the upstream asset's partition."""
+        upstream = context.upstream_output
+        if upstream is None:
+            raise dg.DagsterInvariantViolationError("a lineage input always has an upstream asset")
+        table = TABLES[upstream.definition_metadata["table"]]
+        return self.warehouse.lake.read(table.name, **self._partition(context, ("ticker", *_model(upstream))))
+
+    def _partition(self, context: Any, columns: tuple[str, ...]) -> dict[str, str]:
+        values = {"ticker": context.partition_key, "model": context.asset_key.path[-1]}
+        return {column: values[column] for column in columns}
+
+
+def _model(context: dg.OutputContext) -> tuple[str, ...]:
+    return ("model",) if "model" in TABLES[context.definition_metadata["table"]].partition_by else ()

@@ -1,0 +1,16 @@
+"""The partitions of the lineage: tickers, dynamic, rebuilt from the table `tickers`, which is the truth."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+TICKERS = dg.DynamicPartitionsDefinition(name="ticker")
+
+
+def sync_partitions(instance: dg.DagsterInstance, tickers: Iterable[str]) -> list[str]:
+    """Make a partition of every ticker that has none yet and return those. None is ever taken away here."""
+    known = set(instance.get_dynamic_partitions(str(TICKERS.name)))
+    missing = sorted(set(tickers) - known)
+    if missing:
+        instance.add_dynamic_partitions(str(TICKERS.name), missing)
+    return missing

@@ -1,0 +1,73 @@
+"""Doors to the outside: the warehouse, the price source, the model settings. Lazy inside, configurable from the UI."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import dagster as dg
+from storage.publisher import Publication, Publisher
+
+from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.forecasting.models import Forecaster, discover
+from stock_assets.settings import load_settings
+from stock_assets.sources import open_source
+from stock_assets.sources.base import Source
+from storage.lake import Lake
+
+
+class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type parameter is for resources that yield something else
+    """The home: lake, published databases, models. The environment names it."""
+
+    home: str = ""
+
+    @cached_property
+    def path(self) -> Path:
+        """Absolute path of the home."""
+        return Path(self.home).resolve() if self.home else load_settings().home
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The truth."""
+        return Lake(self.path / "lake")
+
+    @cached_property
+    def models(self) -> ArtifactStore:
+        """Model artifacts."""
+        return ArtifactStore(self.path / "models")
+
+    def publish(self) -> Publication:
+        """Bring the published database up to the lake."""
+        return Publisher(self.path).publish()
+
+
+class PriceSource(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Warehouse
+    """Where bars come from. Empty values: what the ticker already uses, else what the environment says."""
+
+    source: str = ""
+    csv_dir: str = ""
+    lookback: str = ""
+
+    def open(self, stored_source: str | None) -> Source:
+        """The source to ask for a ticker whose stored bars came from `stored_source` (None: it has none)."""
+        settings = load_settings()
+        name = self.source or stored_source or settings.source
+        return open_source(name, csv_dir=Path(self.csv_dir) if self.csv_dir else settings.csv_dir)
+
+    @property
+    def reach(self) -> str:
+        """How far back a first fetch asks, for example `5y`."""
+        return self.lookback or load_settings().lookback
+
+
+class ModelSettings(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Warehouse
+    """Settings that all models share."""
+
+    fast: bool = False
+    seed: int = 0
+    target: Literal["log_return", "price"] = "log_return"
+
+    def forecaster(self, name: str) -> Forecaster:
+        """The model `name` with these settings."""
+        model = discover()[name]
+        make = model.fast if self.fast else model
+        return make(seed=self.seed, target=self.target)

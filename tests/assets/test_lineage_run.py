@@ -1,0 +1,144 @@
+"""The lineage on a real Dagster instance, a real lake and real bars."""
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import pytest
+
+from stock_assets.definitions import defs
+from storage import queries
+from storage.publisher import Publisher
+from storage.tables import TABLES
+from tests.assets.conftest import SMALL, Desk
+
+
+def test_one_run_leads_from_bars_to_a_forecast(desk: Desk) -> None:
+    outcome = desk.run("AAPL")
+
+    assert outcome.reason is None
+    forecasts = queries.latest_forecasts("AAPL", home=desk.settings.home)
+    assert set(forecasts["model"]) == set(SMALL)
+    assert (forecasts["lower_90"] < forecasts["predicted"]).all()
+    assert (forecasts["predicted"] < forecasts["upper_90"]).all()
+    assert forecasts["as_of_session"].unique().tolist() == [pd.Timestamp("2013-03-01")]
+    assert forecasts["target_session"].unique().tolist() == [pd.Timestamp("2013-03-04")]
+    assert not forecasts["is_live"].any(), "a forecast of 2013 written today is not live"
+    assert set(forecasts["source"]) == {"sample"}
+
+
+def test_random_walk_stands_beside_every_score(desk: Desk) -> None:
+    desk.run("AAPL")
+
+    scores = queries.leaderboard("AAPL", home=desk.settings.home)
+    walk = scores[scores["model"] == "random_walk"].set_index("role")["rmse"]
+    assert set(scores["role"]) == {"validation", "test"}
+    for row in scores.itertuples():
+        assert row.rmse_random_walk == pytest.approx(walk[row.role], rel=1e-12)
+
+
+def test_a_second_run_appends_no_forecast_and_fits_nothing(desk: Desk) -> None:
+    desk.run("AAPL")
+    before = {name: desk.lake.read(name) for name in ("raw_prices", "forecasts", "models", "champion")}
+    desk.run("AAPL")
+
+    for name, rows in before.items():
+        pd.testing.assert_frame_equal(desk.lake.read(name), rows)
+
+
+def test_every_stored_table_passes_its_contract_after_a_publish_from_the_lake_alone(desk: Desk) -> None:
+    desk.run("AAPL")
+    rebuilt = Publisher(desk.settings.home).rebuild()
+
+    with duckdb.connect(str(rebuilt.path), read_only=True) as connection:
+        for name, table in TABLES.items():
+            stored = connection.execute(f"SELECT * FROM {name}").df()  # noqa: S608 - names come from the contract
+            assert tuple(stored.columns) == table.column_names
+            assert len(stored) == len(desk.lake.read(name))
+
+
+def test_daily_forecast_trains_nothing(desk: Desk) -> None:
+    desk.run("AAPL")
+    fits = desk.lake.read("models")
+    splits = desk.lake.read("splits")
+
+    assert desk.run("AAPL", job="forecast").reason is None
+
+    pd.testing.assert_frame_equal(desk.lake.read("models"), fits)
+    pd.testing.assert_frame_equal(desk.lake.read("splits"), splits)
+
+
+def test_names_that_need_care_go_through_the_whole_lineage(desk: Desk, write_csv, csv_dir) -> None:  # noqa: ANN001
+    for ticker in ("BRK-B", "^GSPC", "BF.B"):
+        write_csv(ticker)
+        assert desk.run(ticker, source="csv", csv_dir=str(csv_dir)).reason is None
+
+    assert set(desk.lake.read("forecasts")["ticker"]) == {"BRK-B", "^GSPC", "BF.B"}
+
+
+@pytest.mark.parametrize("hostile", ["../x", "a'b", "CON", "aapl"])
+def test_a_hostile_partition_is_refused_in_one_line(desk: Desk, hostile: str) -> None:
+    outcome = desk.run(hostile)
+
+    assert outcome.reason is not None
+    assert f"{hostile!r}" in outcome.reason or repr(hostile) in outcome.reason
+    assert "is not a ticker" in outcome.reason
+    assert desk.lake.read("tickers").empty
+
+
+def test_of_three_tickers_the_bad_one_is_red_and_named_and_the_others_complete(desk: Desk, write_csv, csv_dir) -> None:  # noqa: ANN001
+    write_csv("GOOD-A")
+    write_csv("SHORT", rows=100)
+    write_csv("GOOD-B", bars_of="MSFT")
+
+    outcomes = {name: desk.run(name, source="csv", csv_dir=str(csv_dir)) for name in ("GOOD-A", "SHORT", "GOOD-B", "NONE")}
+
+    assert outcomes["GOOD-A"].reason is None
+    assert outcomes["GOOD-B"].reason is None
+    assert "SHORT" in str(outcomes["SHORT"].reason)
+    assert "NONE" in str(outcomes["NONE"].reason)
+    assert desk.partitions("forecasts") == {"GOOD-A", "GOOD-B"}
+    assert desk.partitions("splits") == {"GOOD-A", "GOOD-B"}
+    status = desk.lake.read("tickers").set_index("ticker")
+    assert status["status"].to_dict() == {"GOOD-A": "ok", "GOOD-B": "ok", "SHORT": "failed", "NONE": "failed"}
+    assert status.loc["SHORT", "reason"]
+    failed = desk.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    assert {run.tags["dagster/partition"] for run in failed} == {"SHORT", "NONE"}
+
+
+def test_a_ticker_that_goes_bad_keeps_its_last_good_rows(desk: Desk, write_csv, csv_dir) -> None:  # noqa: ANN001
+    file = write_csv("IBM")
+    desk.run("IBM", source="csv", csv_dir=str(csv_dir))
+    before = desk.lake.read("prices"), desk.lake.read("forecasts")
+    lines = file.read_text().splitlines()
+    lines[300] = lines[300].replace(lines[300].split(",")[4], "not-a-price")
+    file.write_text("\n".join(lines))
+
+    outcome = desk.run("IBM", source="csv", csv_dir=str(csv_dir))
+
+    assert "IBM.csv" in str(outcome.reason)
+    assert "not-a-price" in str(outcome.reason)
+    pd.testing.assert_frame_equal(desk.lake.read("prices"), before[0])
+    pd.testing.assert_frame_equal(desk.lake.read("forecasts"), before[1])
+    assert desk.lake.read("tickers")["status"].tolist() == ["failed"]
+
+
+def test_bars_of_two_sources_never_mix(desk: Desk, write_csv, csv_dir) -> None:  # noqa: ANN001
+    desk.run("IBM", job="fetch")
+    write_csv("IBM")
+
+    outcome = desk.run("IBM", job="fetch", source="csv", csv_dir=str(csv_dir))
+
+    assert "sample" in str(outcome.reason)
+    assert "csv" in str(outcome.reason)
+    assert set(desk.lake.read("raw_prices")["source"]) == {"sample"}
+
+
+def test_every_asset_says_what_it_is() -> None:
+    for spec in defs.resolve_all_asset_specs():
+        assert spec.description
+        assert spec.owners
+        assert spec.kinds
+        assert spec.metadata["dagster/column_schema"].columns
+        assert spec.group_name is not None
+        assert spec.group_name[0].isdigit()
+        assert spec.partitions_def is not None
