@@ -7,6 +7,7 @@ bar has the same prices and another volume, dividend or split.
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -74,9 +75,12 @@ def reconcile(
             what is stored.
     """
     _refuse_mixed(stored, ticker, source)
-    problem = first_invalid_bar(fetched)
-    if problem is not None:
-        raise InvalidBars(f"bars of {ticker} from {source}: {problem}", cure="fetch again later, or correct the source")
+    invalid = first_invalid_bar(fetched)
+    if invalid is not None:
+        raise InvalidBars(
+            f"bars of {ticker} from {source}, {invalid.column}: {invalid.problem}",
+            cure="fetch again later, or correct the source",
+        )
     now = pd.Timestamp(fetched_at).tz_convert("UTC").as_unit("ns")
     new = fetched.set_index("session")[BARS].sort_index()
     if stored.empty:
@@ -120,28 +124,42 @@ def build_prices(raw: pd.DataFrame, *, calendar: str) -> pd.DataFrame:
     return latest.assign(is_final=is_final.astype(bool))[COLUMNS]
 
 
-def first_invalid_bar(bars: pd.DataFrame) -> str | None:
-    """What is wrong with the first bar that cannot be true, or None: number, positive price, high ≥ low, one a session.
+class InvalidBar(NamedTuple):
+    """A bar that cannot be true: row position and column in the frame, and a sentence with value and expectation."""
+
+    position: int
+    column: str
+    problem: str
+
+
+def first_invalid_bar(bars: pd.DataFrame) -> InvalidBar | None:
+    """First bar that cannot be true: numbers, positive prices, high ≥ low, one bar per session.
 
     This is what is refused at the door. What can be true but looks wrong is left to `check_prices`.
     """
-    repeated = bars["session"].duplicated()
-    if repeated.any():
-        return f"{bars.loc[repeated, 'session'].iloc[0]:%Y-%m-%d} is there twice; expected one bar per session"
-    values = bars[[*PRICE_COLUMNS, "volume"]].to_numpy(dtype="float64")
+    checked = [*PRICE_COLUMNS, "volume"]
+    values = bars[checked].to_numpy(dtype="float64")
     wrong = ~np.isfinite(values)
     wrong[:, :-1] |= values[:, :-1] <= 0
     wrong[:, -1] |= values[:, -1] < 0
     if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        name, value = [*PRICE_COLUMNS, "volume"][column], values[row, column]
-        expected = "a number ≥ 0" if name == "volume" else "a positive number"
-        return f"{name} of {bars['session'].iloc[row]:%Y-%m-%d} is {value:g}; expected {expected}"
-    crossed = (bars["high"] < bars["low"]).to_numpy()
-    if crossed.any():
-        bar = bars.loc[crossed].iloc[0]
-        return f"high {bar['high']:g} of {bar['session']:%Y-%m-%d} is below its low {bar['low']:g}"
+        row, column = (int(place) for place in np.argwhere(wrong)[0])
+        expected = "a number that is not negative" if checked[column] == "volume" else "a positive number"
+        return InvalidBar(row, checked[column], f"{values[row, column]:g} on {_day(bars, row)}; expected {expected}")
+    crossed = np.flatnonzero(bars["high"] < bars["low"])
+    if len(crossed):
+        row = int(crossed[0])
+        high, low = bars["high"].iloc[row], bars["low"].iloc[row]
+        return InvalidBar(row, "high", f"{high:g} on {_day(bars, row)} is below the low {low:g}")
+    repeated = np.flatnonzero(bars["session"].duplicated())
+    if len(repeated):
+        row = int(repeated[0])
+        return InvalidBar(row, "session", f"{_day(bars, row)} is there twice; expected one bar per session")
     return None
+
+
+def _day(bars: pd.DataFrame, row: int) -> str:
+    return f"{bars['session'].iloc[row]:%Y-%m-%d}"
 
 
 def _refuse_mixed(stored: pd.DataFrame, ticker: str, source: str) -> None:

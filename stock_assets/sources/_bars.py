@@ -1,10 +1,11 @@
 """What every source does with the bars it was given before it hands them on."""
 
-from datetime import date
+from datetime import date, datetime
 
 import pandas as pd
 
 from stock_assets.forecasting.prices import first_invalid_bar
+from stock_assets.forecasting.sessions import closing_times
 from stock_assets.sources.base import BAR_COLUMNS
 from stock_assets.sources.errors import MalformedData, NoDataInRange
 
@@ -17,10 +18,21 @@ def finish_bars(frame: pd.DataFrame, *, where: str, cure: str) -> pd.DataFrame:
     """
     bars = frame.loc[:, list(BAR_COLUMNS)].astype(dict.fromkeys(BAR_COLUMNS[1:], "float64"))
     bars = bars.assign(session=bars["session"].astype("datetime64[ns]")).sort_values("session", ignore_index=True)
-    problem = first_invalid_bar(bars)
-    if problem is not None:
-        raise MalformedData(f"{where}: {problem}", cure=cure)
+    invalid = first_invalid_bar(bars)
+    if invalid is not None:
+        raise MalformedData(f"{where}, {invalid.column}: {invalid.problem}", cure=cure)
     return bars
+
+
+def completed(bars: pd.DataFrame, calendar: str, now: datetime) -> tuple[pd.DataFrame, dict[date, str]]:
+    """Bars of sessions that had closed at `now`, and the others' dates with the reason: their bar is partial."""
+    closes = closing_times(calendar, bars["session"])
+    partial = closes > pd.Timestamp(now)
+    dropped = {
+        session.date(): f"the session closes at {close:%H:%M} UTC; this bar is partial"
+        for session, close in zip(bars.loc[partial, "session"], closes[partial], strict=True)
+    }
+    return bars[~partial].reset_index(drop=True), dropped
 
 
 def within(bars: pd.DataFrame, start: date, end: date, *, ticker: str, source: str) -> pd.DataFrame:

@@ -29,3 +29,7 @@ class MalformedData(SourceError):
 
 class UnknownSource(StockAssetsError):
     """No price source of that name."""
+
+
+class SourceNotConfigured(SourceError):
+    """The source lacks something it needs before it can be asked, such as a folder."""

@@ -1,0 +1,221 @@
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stock_assets.sources import BAR_COLUMNS, open_source
+from stock_assets.sources.base import Bars
+from stock_assets.sources.csv import CsvSource
+from stock_assets.sources.errors import MalformedData, NoDataInRange, SourceNotConfigured, UnknownTicker, Unreachable
+from storage.errors import InvalidTicker
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+HEADER = "Date,Open,High,Low,Close,Adj Close,Volume"
+ROWS = (
+    "2024-01-02,187.15,188.44,183.89,185.64,184.73,82488700",
+    "2024-01-03,184.22,185.88,183.43,184.25,183.35,58414500",
+    "2024-01-04,182.15,183.09,180.88,181.91,181.02,71983600",
+)
+
+
+def write(folder: Path, *lines: str, name: str = "AAPL", newline: str = "\n", encoding: str = "utf-8") -> Path:
+    path = folder / f"{name}.csv"
+    path.write_bytes((newline.join(lines) + newline).encode(encoding))
+    return path
+
+
+def fetch(folder: Path, ticker: str = "AAPL", now: datetime = NOW) -> Bars:
+    return open_source("csv", csv_dir=folder).fetch(ticker, date(2023, 1, 1), date(2025, 12, 31), now=now)
+
+
+def test_a_yahoo_download_becomes_bars(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *ROWS)
+
+    bars = fetch(tmp_path)
+
+    assert tuple(bars.frame.columns) == BAR_COLUMNS
+    assert bars.frame.loc[1, ["open", "high", "low", "close", "adj_close", "volume"]].tolist() == [
+        184.22, 185.88, 183.43, 184.25, 183.35, 58414500.0,
+    ]  # fmt: skip
+    assert [f"{day:%Y-%m-%d}" for day in bars.frame["session"]] == ["2024-01-02", "2024-01-03", "2024-01-04"]
+    assert np.isnan(bars.frame[["dividends", "stock_splits"]]).all(axis=None)
+    assert (bars.calendar, bars.currency, bars.dropped) == ("XNYS", "USD", {})
+
+
+@pytest.mark.parametrize(
+    ("newline", "encoding"),
+    [("\r\n", "utf-8"), ("\n", "utf-8-sig"), ("\r\n", "utf-8-sig")],
+    ids=["crlf", "bom", "both"],
+)
+def test_windows_line_ends_and_byte_order_marks_are_no_matter(tmp_path: Path, newline: str, encoding: str) -> None:
+    write(tmp_path, HEADER, *ROWS, newline=newline, encoding=encoding)
+
+    assert len(fetch(tmp_path).frame) == 3
+
+
+def test_columns_may_come_in_any_order_and_case_with_others_between(tmp_path: Path) -> None:
+    write(tmp_path, "VOLUME,adj_close,Note,close,low,HIGH,open,date", "9,4.5,x,5,3,6,4,2024-01-02")
+
+    row = fetch(tmp_path).frame.iloc[0]
+
+    assert row[["open", "high", "low", "close", "adj_close", "volume"]].tolist() == [4, 6, 3, 5, 4.5, 9]
+
+
+def test_dividends_and_splits_are_read_where_given(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        f"{HEADER},Dividends,Stock Splits",
+        f"{ROWS[0]},0.24,",
+        f"{ROWS[1]},,4.0",
+        f"{ROWS[2]},0,0",
+    )
+
+    frame = fetch(tmp_path).frame
+
+    assert frame["dividends"].tolist() == [0.24, 0, 0]
+    assert frame["stock_splits"].tolist() == [0, 4, 0]
+
+
+def test_dates_as_yfinance_exports_them_are_read(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, ROWS[0].replace("2024-01-02", "2024-01-02 00:00:00-05:00"))
+
+    assert fetch(tmp_path).frame["session"].iloc[0].date() == date(2024, 1, 2)
+
+
+def test_unsorted_rows_are_sorted(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, ROWS[2], ROWS[0], ROWS[1])
+
+    assert fetch(tmp_path).frame["session"].is_monotonic_increasing
+
+
+def test_null_rows_are_dropped_and_listed(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, ROWS[0], "2024-01-03,null,null,null,null,null,null", ROWS[2])
+
+    bars = fetch(tmp_path)
+
+    assert len(bars.frame) == 2
+    assert bars.dropped == {date(2024, 1, 3): "line 3 holds no values"}
+
+
+def test_the_partial_bar_of_an_open_session_is_dropped_and_listed(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *ROWS)
+
+    bars = fetch(tmp_path, now=datetime(2024, 1, 4, 20, 59, tzinfo=UTC))
+
+    assert bars.frame["session"].iloc[-1].date() == date(2024, 1, 3)
+    assert bars.dropped == {date(2024, 1, 4): "the session closes at 21:00 UTC; this bar is partial"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("Open", "abc", "column Open: 'abc' is not a number; expected digits and a point"),
+        ("Close", "", "column Close: '' is not a number"),
+        ("Close", "null", "column Close: 'null' is not a number"),
+        ("High", "1,188.44", "column High: '1,188.44' is not a number"),
+        ("High", "nan", "column High: 'nan' is not a number"),
+        ("Low", "inf", "column Low: inf on 2024-01-03; expected a positive number"),
+        ("Low", "-1", "column Low: -1 on 2024-01-03; expected a positive number"),
+        ("Adj Close", "0", "column Adj Close: 0 on 2024-01-03; expected a positive number"),
+        ("Volume", "-5", "column Volume: -5 on 2024-01-03; expected a number that is not negative"),
+        ("High", "1", "column High: 1 on 2024-01-03 is below the low 183.43"),
+        ("Date", "03/01/2024", "column Date: '03/01/2024' is not a date; expected YYYY-MM-DD"),
+        ("Date", "2024-02-31", "column Date: '2024-02-31' is not a date"),
+        ("Date", "2024-01-02", "column Date: 2024-01-02 is there twice; expected one bar per session"),
+    ],
+)
+def test_a_bad_value_names_file_line_column_value_and_expectation(
+    tmp_path: Path, column: str, value: str, message: str
+) -> None:
+    fields = ROWS[1].split(",")
+    fields[HEADER.split(",").index(column)] = f'"{value}"'
+    path = write(tmp_path, HEADER, "", ROWS[0], ",".join(fields), ROWS[2])
+
+    with pytest.raises(MalformedData, match=re.escape(f"{path} line 4, {message}")):
+        fetch(tmp_path)
+
+
+def test_a_bad_dividend_is_named_too(tmp_path: Path) -> None:
+    write(tmp_path, f"{HEADER},Dividends", f"{ROWS[0]},lots")
+
+    with pytest.raises(MalformedData, match="line 2, column Dividends: 'lots' is not a number"):
+        fetch(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty; expected a header and one line per session"),
+        (b"\n\n", "is empty"),
+        (
+            b"Date,Open,High,Low,Close,Volume\n",
+            "has no column adjclose; its header is 'Date,Open,High,Low,Close,Volume'",
+        ),
+        (
+            b"Date;Open;High;Low;Close;Adj Close;Volume\n",
+            "has no column date, open, high, low, close, adjclose, volume",
+        ),
+        (b"Date,Open,open,High,Low,Close,Adj Close,Volume\n", "has two columns open"),
+        (f"{HEADER}\n{ROWS[0]},7\n".encode(), "line 2 has 8 fields; expected 7"),
+        (f"{HEADER}\n{ROWS[0]}\n2024-01-03,184.2".encode(), "line 3 has 2 fields; expected 7"),
+        (f"{HEADER}\n{ROWS[0]}\n".encode("utf-16"), "is not UTF-8 text"),
+        (f'{HEADER}\n"{"9" * 200_000}"\n'.encode(), "is not a CSV file"),
+    ],
+    ids=["empty", "blank", "missing", "semicolons", "twice", "wide", "truncated", "utf16", "huge"],
+)
+def test_a_file_of_another_form_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "AAPL.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(MalformedData, match=message) as caught:
+        fetch(tmp_path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_header_alone_is_no_data(tmp_path: Path) -> None:
+    write(tmp_path, HEADER)
+
+    with pytest.raises(NoDataInRange, match=r"csv has no bar of AAPL .* it has none at all"):
+        fetch(tmp_path)
+    assert CsvSource(tmp_path).last_session("AAPL") is None
+
+
+def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *ROWS, name="AAPL")
+    write(tmp_path, HEADER, *ROWS, name="MSFT")
+
+    with pytest.raises(UnknownTicker, match=r"has no APPL\.csv; it holds 2 files — did you mean AAPL\?"):
+        fetch(tmp_path, "APPL")
+    with pytest.raises(UnknownTicker, match=r"put XYZ\.csv into"):
+        fetch(tmp_path, "XYZ")
+
+
+def test_a_file_that_cannot_be_read_is_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, HEADER, *ROWS)
+
+    def refuse(self: Path, *args: object, **kwargs: object) -> object:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)  # the superuser, who may run the tests, can read everything
+    with pytest.raises(Unreachable, match="cannot be read: Permission denied") as caught:
+        fetch(tmp_path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_hostile_ticker_never_becomes_a_path(tmp_path: Path) -> None:
+    with pytest.raises(InvalidTicker, match="is not a ticker"):
+        fetch(tmp_path / ".", "../AAPL")
+
+
+@pytest.mark.parametrize("folder", [None, Path("/nowhere/at/all")])
+def test_without_a_folder_the_cure_names_the_flag(folder: Path | None) -> None:
+    with pytest.raises(SourceNotConfigured, match="--csv-dir"):
+        open_source("csv", csv_dir=folder)
+
+
+def test_last_session_is_the_newest_in_the_file(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, ROWS[2], ROWS[0])
+
+    assert CsvSource(tmp_path).last_session("AAPL") == date(2024, 1, 4)
