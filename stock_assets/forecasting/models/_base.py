@@ -1,7 +1,8 @@
 """The contract of a model: `Forecaster.fit → Fitted.predict → save / load`.
 
-A `Forecaster` is hyper-parameters only (a frozen dataclass); a `Fitted` is what was learned. Both see one *history*: the
-frame of one ticker that `stock_assets.forecasting.history.build_history` makes, one row per session in ascending order.
+A `Forecaster` is hyper-parameters only (a frozen dataclass); a `Fitted` is what was learned. Both see one *history*:
+the frame of one ticker that `stock_assets.forecasting.history.build_history` makes, one row per session in ascending
+order.
 """
 
 from abc import ABC, abstractmethod
@@ -42,6 +43,8 @@ class Forecaster(ABC):
     """Fewest history rows `fit` accepts."""
     context: ClassVar[int | None]
     """Rows of history (the current one included) a prediction needs; None: all of it."""
+    calibration_folds: ClassVar[int] = 3
+    """Inner folds of the training rows whose out-of-fold predictions calibrate intervals and shrinkage."""
 
     seed: int = 0
     target: Target = "log_return"
@@ -70,7 +73,7 @@ class Forecaster(ABC):
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> "Fitted":
-        """Read what `Fitted.save` wrote. Only `artifacts.load_artifact` calls this, after checking every hash."""
+        """Read what `Fitted.save` wrote. Only `artifacts.ArtifactStore.load` calls this, after checking every hash."""
 
     def settings(self) -> dict[str, Any]:
         """Hyper-parameters as JSON-able values; `type(self)(**settings)` gives an equal forecaster."""

@@ -1,0 +1,266 @@
+"""Where fitted models live: immutable folders, addressed by what went into the fit.
+
+    root/ticker=<ticker>/<model>/<version>/   the model's own files, calibration.json, manifest.json (written last)
+    root/ticker=<ticker>/<model>/current.json which version of each kind is in use; replaced atomically
+
+A folder is written under a temporary name, fsynced and renamed, so a version exists whole or not at all. Nothing is
+read from a folder before the hash of every file has been checked against the manifest.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stock_assets.forecasting.errors import ArtifactMismatch
+from stock_assets.forecasting.intervals import Calibration
+from stock_assets.forecasting.manifest import KINDS, Kind, Manifest, library_versions, major, table_row
+from stock_assets.forecasting.models import Fitted, discover
+from stock_assets.forecasting.models._base import Floats
+
+_MANIFEST = "manifest.json"
+_CALIBRATION = "calibration.json"
+_CURRENT = "current.json"
+_TEMPORARY = ".writing-"
+_RETRAIN = "train this model again (stock-assets train)"
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A fit with its intervals, as kept in the store.
+
+    Attributes:
+        fitted: the model itself, whose predictions are raw.
+        calibration: scores its intervals come from.
+        manifest: what it is.
+    """
+
+    fitted: Fitted
+    calibration: Calibration
+    manifest: Manifest
+
+    def predict(self, history: pd.DataFrame) -> Floats:
+        """Predicted log return to the next session of every row, shape (len(history),): shrinkage times the raw one."""
+        return np.asarray(self.manifest.shrink * self.fitted.predict(history))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Both fits of one model for one ticker.
+
+    Attributes:
+        evaluated: fitted on train rows only; predicts validation and test.
+        final: fitted on all labelled rows; forecasts.
+    """
+
+    evaluated: StoredModel
+    final: StoredModel
+
+
+@dataclass(frozen=True)
+class ArtifactStore:
+    """The model folders below one root.
+
+    Attributes:
+        root: folder of all models; made when the first one is written.
+    """
+
+    root: Path
+
+    def folder(self, ticker: str, model: str, version: str) -> Path:
+        """Where a version is kept, whether it exists or not."""
+        return self._models(ticker, model) / version
+
+    def save(self, fitted: Fitted, calibration: Calibration, manifest: Manifest) -> StoredModel:
+        """Write a model whole; a folder of that version that does not verify is replaced, one that does is kept.
+
+        Args:
+            manifest: `files` is filled in here.
+        """
+        target = self.folder(manifest.ticker, manifest.model, manifest.version)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        writing = target.parent / f"{_TEMPORARY}{os.getpid()}-{manifest.version}"
+        shutil.rmtree(writing, ignore_errors=True)
+        writing.mkdir()
+        fitted.save(writing)
+        _write_json(writing / _CALIBRATION, calibration.to_json())
+        complete = replace(manifest, files=_hashes(writing))
+        for name in complete.files:
+            _fsync(writing / name)
+        _write_json(writing / _MANIFEST, asdict(complete))
+        _fsync(writing)
+        return StoredModel(fitted, calibration, self._move_into_place(writing, target, complete))
+
+    def _move_into_place(self, writing: Path, target: Path, manifest: Manifest) -> Manifest:
+        address = manifest.ticker, manifest.model, manifest.version
+        if target.exists() and not self.verifies(*address):
+            shutil.rmtree(target)
+        try:
+            writing.rename(target)
+        except OSError:
+            # The same version is there already, perhaps since a moment ago by another process: it stays.
+            kept = self.manifest(*address)
+            shutil.rmtree(writing)
+            return kept
+        _fsync(target.parent)
+        return manifest
+
+    def verifies(self, ticker: str, model: str, version: str) -> bool:
+        """Whether this version is in the store, complete and unchanged."""
+        try:
+            self.manifest(ticker, model, version)
+        except ArtifactMismatch:
+            return False
+        return True
+
+    def manifest(self, ticker: str, model: str, version: str) -> Manifest:
+        """The manifest of a version, after every check that loading makes.
+
+        Raises:
+            ArtifactMismatch: the folder is missing, incomplete, changed, of another model, or from other libraries.
+        """
+        folder = self.folder(ticker, model, version)
+        manifest = _read_manifest(folder)
+        _check_identity(folder, manifest, ticker, model, version)
+        _check_files(folder, manifest)
+        _check_libraries(folder, manifest)
+        return manifest
+
+    def load(self, ticker: str, model: str, version: str) -> StoredModel:
+        """Read a model back, without running any code that is in its folder.
+
+        Raises:
+            ArtifactMismatch: as `manifest`.
+        """
+        manifest = self.manifest(ticker, model, version)
+        folder = self.folder(ticker, model, version)
+        calibration = Calibration.from_json(json.loads((folder / _CALIBRATION).read_text()))
+        return StoredModel(discover()[model].load(folder, manifest.settings), calibration, manifest)
+
+    def set_current(self, ticker: str, model: str, versions: Mapping[Kind, str]) -> None:
+        """Point at the versions in use, all kinds at once."""
+        pointer = self._models(ticker, model) / _CURRENT
+        writing = pointer.with_name(f"{_TEMPORARY}{os.getpid()}-{_CURRENT}")
+        _write_json(writing, dict(versions))
+        writing.replace(pointer)
+        _fsync(pointer.parent)
+
+    def current(self, ticker: str, model: str) -> dict[Kind, str]:
+        """Version in use of each kind.
+
+        Raises:
+            ArtifactMismatch: this model has not been trained for this ticker.
+        """
+        pointer = self._models(ticker, model) / _CURRENT
+        if not pointer.exists():
+            raise ArtifactMismatch(f"no {model} has been trained for {ticker} in {self.root}", cure=_RETRAIN)
+        versions = json.loads(pointer.read_text())
+        return {kind: str(versions[kind]) for kind in KINDS}
+
+    def load_current(self, ticker: str, model: str) -> Trained:
+        """Both fits in use.
+
+        Raises:
+            ArtifactMismatch: not trained yet, or as `manifest`.
+        """
+        versions = self.current(ticker, model)
+        return Trained(**{kind: self.load(ticker, model, versions[kind]) for kind in KINDS})
+
+    def sweep(self) -> list[Path]:
+        """Remove what writers that are no longer alive left behind; returns what was removed."""
+        swept = []
+        for path in sorted(self.root.glob(f"ticker=*/*/{_TEMPORARY}*")):
+            if _is_alive(int(path.name.removeprefix(_TEMPORARY).split("-")[0])):
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            swept.append(path)
+        return swept
+
+    def _models(self, ticker: str, model: str) -> Path:
+        return self.root / f"ticker={ticker}" / model
+
+
+def describe(trained: Trained) -> pd.DataFrame:
+    """The two rows of table `models`; `mlflow_run_id` is None, for the tracking to fill in."""
+    return pd.DataFrame([table_row(model.manifest) for model in (trained.evaluated, trained.final)])
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / _MANIFEST
+    if not folder.exists():
+        raise ArtifactMismatch(f"no model is stored in {folder}", cure=_RETRAIN)
+    if not path.exists():
+        raise ArtifactMismatch(f"{folder} has no {_MANIFEST}, so its writing never finished", cure=_RETRAIN)
+    try:
+        return Manifest(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ArtifactMismatch(f"{path} is not a manifest this version can read ({error})", cure=_RETRAIN) from error
+
+
+def _check_identity(folder: Path, manifest: Manifest, ticker: str, model: str, version: str) -> None:
+    wanted = {"ticker": ticker, "model": model, "version": version}
+    for name, value in wanted.items():
+        found = getattr(manifest, name)
+        if found != value:
+            raise ArtifactMismatch(f"{folder} holds {name} {found!r}, and {value!r} was asked for", cure=_RETRAIN)
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
+    found = _hashes(folder)
+    for name in sorted(found.keys() | manifest.files.keys()):
+        if name not in found:
+            raise ArtifactMismatch(f"{folder} lacks {name}, which its manifest lists", cure=_RETRAIN)
+        if name not in manifest.files:
+            raise ArtifactMismatch(f"{folder} holds {name}, which its manifest does not list", cure=_RETRAIN)
+        if found[name] != manifest.files[name]:
+            raise ArtifactMismatch(
+                f"{folder / name} was changed: its hash starts {found[name][:12]}, the manifest says "
+                f"{manifest.files[name][:12]}",
+                cure=_RETRAIN,
+            )
+
+
+def _check_libraries(folder: Path, manifest: Manifest) -> None:
+    for name, installed in library_versions(tuple(manifest.libraries)).items():
+        fitted_with = manifest.libraries[name]
+        if major(installed) != major(fitted_with):
+            raise ArtifactMismatch(
+                f"{folder} was written with {name} {fitted_with}, and {installed} is installed", cure=_RETRAIN
+            )
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if not path.is_dir() and path != folder / _MANIFEST)
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with path.open("w") as file:
+        json.dump(content, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

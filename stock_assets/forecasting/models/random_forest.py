@@ -1,0 +1,94 @@
+"""A random forest (scikit-learn) on the feature table."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from zipfile import ZIP_DEFLATED
+
+import numpy as np
+import pandas as pd
+
+from stock_assets.forecasting.models._base import Fitted, Floats, Forecaster, Progress
+from stock_assets.forecasting.models._tabular import TABULAR_CONTEXT, input_rows, training_table
+from stock_assets.forecasting.models._windows import to_log_return
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestRegressor
+
+_FILE = "model.skops"
+# A hostile file of this type can crash the reader; the store has checked the file's hash before it gets here.
+_TRUSTED = ["sklearn.tree._tree.Tree"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomForest(Forecaster):
+    """Averaged shallow trees with wide leaves, so that noise is not learned.
+
+    Attributes:
+        n_estimators: trees.
+        max_depth: splits in a row.
+        min_leaf_share: fewest rows in a leaf, as a share of the training rows.
+        max_features: share of features each split may choose from.
+    """
+
+    name: ClassVar[str] = "random_forest"
+    description: ClassVar[str] = "Averaged shallow decision trees on the feature table."
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "skops")
+    min_rows: ClassVar[int] = 120
+    context: ClassVar[int | None] = TABULAR_CONTEXT
+
+    n_estimators: int = 200
+    max_depth: int = 4
+    min_leaf_share: float = 0.05
+    max_features: float = 0.33
+
+    @classmethod
+    def fast(cls, **settings: Any) -> Self:
+        """Fewer trees."""
+        return cls(**{"n_estimators": 50, **settings})
+
+    def _fit(self, history: pd.DataFrame, progress: Progress) -> "FittedRandomForest":
+        from sklearn.ensemble import RandomForestRegressor
+
+        table = training_table(history, self.target)
+        forest = RandomForestRegressor(
+            n_estimators=self.n_estimators,
+            max_depth=self.max_depth,
+            min_samples_leaf=self.min_leaf_share,
+            max_features=self.max_features,
+            random_state=self.seed,
+            n_jobs=1,
+        )
+        progress(f"{self.n_estimators} trees on {len(table.labels)} rows")
+        forest.fit(pd.DataFrame(table.inputs, columns=list(table.columns)), table.labels)
+        return FittedRandomForest(self, forest)
+
+    @classmethod
+    def load(cls, folder: Path, settings: dict[str, Any]) -> "FittedRandomForest":
+        """Read the forest with skops, which builds named types only."""
+        import skops.io
+
+        return FittedRandomForest(cls(**settings), skops.io.load(folder / _FILE, trusted=_TRUSTED))
+
+
+@dataclass(frozen=True)
+class FittedRandomForest(Fitted):
+    """A forest, which knows the names of its inputs."""
+
+    forecaster: RandomForest
+    forest: "RandomForestRegressor"
+
+    def predict(self, history: pd.DataFrame) -> Floats:
+        """Predicted log return of every row, shape (len(history),); NaN where an input is missing."""
+        names = tuple(self.forest.feature_names_in_)
+        inputs, is_complete = input_rows(history, names)
+        predicted = np.full(len(history), np.nan)
+        if is_complete.any():
+            predicted[is_complete] = self.forest.predict(pd.DataFrame(inputs[is_complete], columns=list(names)))
+        return to_log_return(predicted, history["adj_close"].to_numpy(float), self.forecaster.target)
+
+    def save(self, folder: Path) -> None:
+        """Write the forest with skops."""
+        import skops.io
+
+        skops.io.dump(self.forest, folder / _FILE, compression=ZIP_DEFLATED)

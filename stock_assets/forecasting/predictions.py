@@ -1,0 +1,153 @@
+"""Predictions: what stored models say about sessions they never learned from, beside what happened.
+
+Prices are in the money of the as-of session's *close*: predicted = close · exp(r), and actual = close times the ratio
+of adjusted closes of one vintage, so that a later dividend changes no old row.
+"""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from stock_assets.forecasting.artifacts import StoredModel, Trained
+from stock_assets.forecasting.findings import Finding
+from stock_assets.forecasting.intervals import LEVELS
+from stock_assets.forecasting.sessions import next_session
+from stock_assets.forecasting.splits import HOLDOUT, roles
+from stock_assets.forecasting.volatility import forecast_volatility
+
+LIVE = "live"
+_SCORED = ("validation", "test")
+
+
+def predict_all(
+    trained: Trained,
+    history: pd.DataFrame,
+    splits: pd.DataFrame,
+    *,
+    ticker: str,
+    calendar: str,
+    fold: str = HOLDOUT,
+) -> pd.DataFrame:
+    """Everything one model has to say about one ticker.
+
+    Args:
+        trained: its fits in use.
+        history: the ticker's whole history.
+        splits: the ticker's rows of table `splits`.
+        ticker: symbol.
+        calendar: exchange calendar name, which knows the session after the last bar.
+        fold: fold the evaluated fit was made on.
+
+    Returns:
+        Rows of table `predictions`: validation and test by the evaluated fit, and every session since the final fit's
+        last label as fold `live` by the final fit.
+    """
+    role = roles(splits, fold)
+    following = next_session(calendar, history["session"].iloc[-1].date())
+    scored = predict_sessions(
+        trained.evaluated, history, role[role.isin(_SCORED)], ticker=ticker, fold=fold, following=following
+    )
+    since = history["session"][history["session"] > pd.Timestamp(trained.final.manifest.train_end)]
+    live = predict_sessions(
+        trained.final, history, pd.Series(LIVE, index=since), ticker=ticker, fold=LIVE, following=following
+    )
+    return pd.concat([scored, live], ignore_index=True)
+
+
+def predict_sessions(
+    model: StoredModel,
+    history: pd.DataFrame,
+    roles: "pd.Series[str]",
+    *,
+    ticker: str,
+    fold: str,
+    following: date,
+) -> pd.DataFrame:
+    """Predict the session after each of the sessions asked for.
+
+    Args:
+        model: a stored fit.
+        history: the ticker's whole history.
+        roles: role of each as-of session to predict from, indexed by session.
+        ticker: symbol.
+        fold: name of the fold, written into the rows.
+        following: the exchange's session after the last one of `history`.
+
+    Returns:
+        Rows of table `predictions` in ascending order. A session that the model cannot predict (too little context) has
+        no row, which `check_predictions` finds.
+    """
+    close = history["close"]
+    volatility = forecast_volatility(history)
+    predicted = model.predict(history)
+    actual = history["target_log_return"]
+    frame = pd.DataFrame(
+        {
+            "ticker": ticker,
+            "model": model.manifest.model,
+            "fold": fold,
+            "target_session": history["session"].shift(-1, fill_value=pd.Timestamp(following)),
+            "session": history["session"],
+            "role": history["session"].map(roles),
+            "predicted_log_return": predicted,
+            "actual_log_return": actual,
+            "volatility": volatility,
+            "predicted": close * np.exp(predicted),
+            "actual": close * np.exp(actual),
+            "naive": close,
+        }
+    )
+    for level in LEVELS:
+        lower, upper = model.calibration.bounds(predicted, volatility, level)
+        frame[f"lower_{level}"] = close * np.exp(lower)
+        frame[f"upper_{level}"] = close * np.exp(upper)
+    frame["model_version"] = model.manifest.version
+    is_wanted = frame["role"].notna() & np.isfinite(predicted) & np.isfinite(volatility)
+    return frame[is_wanted].reset_index(drop=True)
+
+
+def check_predictions(predictions: pd.DataFrame, splits: pd.DataFrame) -> list[Finding]:
+    """Check one model's predictions of one ticker: one per session, complete, and intervals that contain each other.
+
+    Args:
+        predictions: rows of table `predictions` of one model.
+        splits: the ticker's rows of table `splits`.
+    """
+    faults = (
+        (
+            "predictions_unique",
+            "sessions predicted twice in one fold",
+            predictions["session"][predictions.duplicated(["fold", "session"])],
+        ),
+        ("predictions_complete", "sessions that should be predicted and are not", _missing(predictions, splits)),
+        ("predictions_ordered", "sessions whose interval bounds are not in order", _not_ordered(predictions)),
+    )
+    return [
+        Finding(rule, "error", f"{message}: {len(sessions)}", tuple(sorted({day.date() for day in sessions})))
+        for rule, message, sessions in faults
+        if len(sessions)
+    ]
+
+
+def _missing(predictions: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:
+    is_asked = splits["role"].isin(_SCORED) & splits["fold"].isin(predictions["fold"])
+    # Sessions that were live when the splits were made are predicted under the fold `live`, unless the final fit is
+    # newer than the splits and has learned from them.
+    first_live = predictions["session"][predictions["fold"] == LIVE].min()
+    is_live = (splits["role"] == LIVE) & ~(splits["session"] < first_live)
+    asked: pd.DataFrame = splits[is_asked | is_live]
+    wanted = pd.MultiIndex.from_arrays([asked["fold"].where(asked["role"] != LIVE, LIVE), asked["session"]])
+    have = pd.MultiIndex.from_frame(predictions[["fold", "session"]])
+    return asked.iloc[np.flatnonzero(~wanted.isin(have))]["session"]
+
+
+def _not_ordered(predictions: pd.DataFrame) -> pd.Series:
+    outward = sorted(LEVELS, reverse=True)
+    columns = [
+        *(f"lower_{level}" for level in outward),
+        "predicted",
+        *(f"upper_{level}" for level in reversed(outward)),
+    ]
+    steps = np.diff(predictions[columns].to_numpy(dtype=float), axis=1)
+    return predictions["session"].iloc[np.flatnonzero(~(steps >= 0).all(axis=1))]

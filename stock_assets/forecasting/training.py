@@ -1,0 +1,253 @@
+"""Training: calibrate on inner folds, fit on the training rows, fit again on everything. Each fit is done once, ever.
+
+    inner folds of train → shrinkage and conformal scores ─┐
+    train                → evaluated fit ──────────────────┴→ predicts validation and test
+    all labelled rows    → final fit, calibrated with those scores and the evaluated fit's on validation and test
+
+Nothing here chooses settings, and nothing of validation or test reaches the evaluated fit.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stock_assets.forecasting import intervals, shrinkage, volatility
+from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel, Trained
+from stock_assets.forecasting.errors import TooFewRows
+from stock_assets.forecasting.intervals import Calibration
+from stock_assets.forecasting.manifest import Kind, Manifest, digest, hash_rows, library_versions, major
+from stock_assets.forecasting.models import Forecaster, Progress, quiet
+from stock_assets.forecasting.models import __path__ as models_path
+from stock_assets.forecasting.models._base import Fitted, Floats
+from stock_assets.forecasting.shrinkage import Shrinkage
+from stock_assets.forecasting.splits import HOLDOUT, roles
+from stock_assets.forecasting.volatility import forecast_volatility
+
+Rows = NDArray[np.intp]
+
+_PURGED = 1
+"""Sessions left out between an inner fold's training rows and the rows it predicts."""
+
+
+def train(
+    forecaster: Forecaster,
+    history: pd.DataFrame,
+    splits: pd.DataFrame,
+    *,
+    ticker: str,
+    store: ArtifactStore,
+    now: Callable[[], datetime],
+    fold: str = HOLDOUT,
+    progress: Progress = quiet,
+) -> Trained:
+    """Fit one model for one ticker, twice, and make the two fits the ones in use.
+
+    Args:
+        forecaster: the model and its settings.
+        history: the ticker's whole history (`build_history`). Rows before the first train row are inputs.
+        splits: the ticker's rows of table `splits`.
+        ticker: symbol.
+        store: where fits are kept; those it already has are loaded, not repeated.
+        now: clock, aware; asked when a fit ends.
+        fold: which fold's boundaries to use.
+        progress: told what is being done.
+
+    Raises:
+        TooFewRows: too little history for the model or for its calibration.
+    """
+    role = roles(splits, fold).reindex(pd.DatetimeIndex(history["session"])).to_numpy(dtype=object)
+    job = _Job(forecaster, history, role, ticker, store, now, progress)
+    evaluated = job.evaluated()
+    final = job.final(evaluated)
+    store.set_current(
+        ticker, forecaster.name, {"evaluated": evaluated.manifest.version, "final": final.manifest.version}
+    )
+    return Trained(evaluated, final)
+
+
+@dataclass(frozen=True)
+class _Calibrated:
+    """What out-of-sample predictions said about a model."""
+
+    shrinkage: Shrinkage | None
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class _Job:
+    forecaster: Forecaster
+    history: pd.DataFrame
+    role: NDArray[np.object_]
+    ticker: str
+    store: ArtifactStore
+    now: Callable[[], datetime]
+    progress: Progress
+
+    def evaluated(self) -> StoredModel:
+        """The fit on train rows, calibrated on inner folds of them."""
+        train_rows = np.flatnonzero(self.role == "train")
+        return self._fit_once("evaluated", train_rows, self._calibrate_on_inner_folds, inputs={})
+
+    def final(self, evaluated: StoredModel) -> StoredModel:
+        """The fit on all labelled rows, calibrated on everything the evaluated fit never learned from."""
+        first = np.flatnonzero(self.role == "train")[0]
+        rows = first + np.flatnonzero(np.isfinite(self._actual[first:]))
+        # Its intervals depend on the evaluated fit's, so its address does too.
+        return self._fit_once(
+            "final",
+            rows,
+            lambda _: self._calibrate_on_later_rows(evaluated),
+            inputs={"evaluated": evaluated.manifest.version},
+        )
+
+    def _fit_once(
+        self,
+        kind: Kind,
+        rows: Rows,
+        calibrate: Callable[[Rows], _Calibrated],
+        inputs: Mapping[str, str],
+    ) -> StoredModel:
+        version = self._version(kind, rows, inputs)
+        address = self.ticker, self.forecaster.name, version
+        if self.store.verifies(*address):
+            self.progress(f"{kind} fit {version} is in the store already")
+            return self.store.load(*address)
+        started = time.perf_counter()
+        calibrated = calibrate(rows)
+        self.progress(f"{kind} fit on {len(rows)} sessions")
+        fitted = self.forecaster.fit(self._known(rows), self.progress)
+        manifest = self._manifest(kind, version, rows, calibrated, fit_seconds=time.perf_counter() - started)
+        return self.store.save(fitted, calibrated.calibration, manifest)
+
+    def _version(self, kind: Kind, rows: Rows, inputs: Mapping[str, str]) -> str:
+        libraries = library_versions(self.forecaster.libraries)
+        return digest(
+            {
+                "ticker": self.ticker,
+                "model": self.forecaster.name,
+                "kind": kind,
+                "settings": self.forecaster.settings(),
+                "data": hash_rows(self._known(rows)),
+                "first_session": self._session(rows[0]),
+                "code": code_version(self.forecaster),
+                "libraries": {name: major(number) for name, number in libraries.items()},
+                **inputs,
+            }
+        )
+
+    def _manifest(
+        self, kind: Kind, version: str, rows: Rows, calibrated: _Calibrated, *, fit_seconds: float
+    ) -> Manifest:
+        return Manifest(
+            ticker=self.ticker,
+            model=self.forecaster.name,
+            version=version,
+            kind=kind,
+            seed=self.forecaster.seed,
+            target=self.forecaster.target,
+            settings=self.forecaster.settings(),
+            libraries=library_versions(self.forecaster.libraries),
+            data_version=hash_rows(self._known(rows)),
+            code_version=code_version(self.forecaster),
+            train_start=self._session(rows[0]),
+            train_end=self._session(rows[-1]),
+            n_train=len(rows),
+            splits=self._boundaries(),
+            shrinkage=calibrated.shrinkage.to_json() if calibrated.shrinkage else None,
+            interval_quantiles={str(level): calibrated.calibration.quantile(level) for level in intervals.LEVELS},
+            fitted_at=self.now().isoformat(),
+            fit_seconds=fit_seconds,
+            files={},
+        )
+
+    def _known(self, rows: Rows) -> pd.DataFrame:
+        return self.history.iloc[: rows[-1] + 1]
+
+    def _calibrate_on_inner_folds(self, rows: Rows) -> _Calibrated:
+        folds = inner_folds(rows, self.forecaster)
+        predicted = np.full(len(self.history), np.nan)
+        for number, (learn, ask) in enumerate(folds, start=1):
+            self.progress(f"calibration fold {number}/{len(folds)}")
+            fitted = self.forecaster.fit(self.history.iloc[: learn[-1] + 1], self.progress)
+            predicted[ask] = self._ask(fitted, ask)
+        asked = np.concatenate([ask for _, ask in folds])
+        measured = self._measure(predicted, asked)
+        return _Calibrated(measured, self._score(predicted, asked, measured))
+
+    def _calibrate_on_later_rows(self, evaluated: StoredModel) -> _Calibrated:
+        asked = np.flatnonzero(np.isin(self.role, ["validation", "test"]))
+        predicted = np.full(len(self.history), np.nan)
+        predicted[asked] = self._ask(evaluated.fitted, asked)
+        later = self._measure(predicted, asked)
+        earlier = evaluated.manifest.shrinkage
+        # Scores are of predictions as published: shrunk by what was known when they were made.
+        stored = Shrinkage.from_json(earlier) if earlier else None
+        scores = self._score(predicted, asked, stored)
+        pooled = later + stored if later and stored else None
+        return _Calibrated(pooled, Calibration.pooled([evaluated.calibration, scores]))
+
+    def _ask(self, fitted: Fitted, rows: Rows) -> Floats:
+        return fitted.predict(self.history.iloc[: rows[-1] + 1])[rows]
+
+    def _measure(self, predicted: Floats, rows: Rows) -> Shrinkage | None:
+        if self.forecaster.target == "price":
+            return None  # The reference formulation is shown as it is.
+        return Shrinkage.measure(predicted[rows], self._actual[rows])
+
+    def _score(self, predicted: Floats, rows: Rows, measured: Shrinkage | None) -> Calibration:
+        shrink = measured.coefficient if measured else 1.0
+        residuals = self._actual[rows] - shrink * predicted[rows]
+        return Calibration.from_residuals(residuals, forecast_volatility(self.history)[rows])
+
+    @property
+    def _actual(self) -> Floats:
+        return self.history["target_log_return"].to_numpy(dtype=float)
+
+    def _session(self, row: int) -> str:
+        return f"{self.history['session'].iloc[row]:%Y-%m-%d}"
+
+    def _boundaries(self) -> dict[str, list[Any]]:
+        found = {}
+        for name in ("train", "validation", "test"):
+            rows = np.flatnonzero(self.role == name)
+            found[name] = [self._session(rows[0]), self._session(rows[-1]), len(rows)]
+        return found
+
+
+def inner_folds(rows: Rows, forecaster: Forecaster) -> list[tuple[Rows, Rows]]:
+    """Expanding folds in time order: the rows to learn from, and the next block to predict, one session between them.
+
+    Args:
+        rows: positions of the training rows in the history, ascending.
+        forecaster: `calibration_folds` blocks are predicted; the first of the equal blocks is only learned from.
+
+    Raises:
+        TooFewRows: the first fold would be too short for the model.
+    """
+    n_folds = forecaster.calibration_folds
+    blocks = np.array_split(rows, n_folds + 1)
+    shortest = len(blocks[0]) - _PURGED
+    n_known = int(blocks[0][-1]) + 1 - _PURGED if shortest > 0 else 0
+    if n_known < forecaster.min_rows:
+        raise TooFewRows(
+            f"{forecaster.name} needs {forecaster.min_rows} sessions in the first of its {n_folds} calibration folds, "
+            f"and {len(rows)} training sessions leave {n_known}",
+            cure="fetch a longer history (--lookback) or leave this ticker out",
+        )
+    return [(np.concatenate(blocks[:number])[:-_PURGED], blocks[number]) for number in range(1, n_folds + 1)]
+
+
+def code_version(forecaster: Forecaster) -> str:
+    """Hash of the source that makes a fit: the model's file, what models share, and how they are calibrated."""
+    shared = [path for folder in models_path for path in Path(folder).glob("_*.py")]
+    modules = (sys.modules[type(forecaster).__module__], intervals, shrinkage, volatility, sys.modules[__name__])
+    files = [*shared, *(Path(str(module.__file__)) for module in modules)]
+    return digest({path.name: path.read_text() for path in files})
