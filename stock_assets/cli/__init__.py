@@ -13,16 +13,15 @@ from typing import Annotated
 import typer
 
 from stock_assets import __version__
-from stock_assets.cli import doctor
+from stock_assets.cli import doctor, runs
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import quiet_libraries
 
 # In the order `--help` lists them.
-GROUPS = (doctor,)
+GROUPS = (runs, doctor)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 # Typer carries its own copy of Click and re-exports only this child of Click's `UsageError`.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]

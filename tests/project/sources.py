@@ -1,0 +1,61 @@
+"""Our own files as text and syntax trees, for tests about the project itself."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("stock_assets", "storage", "dashboard")
+
+
+@dataclass(frozen=True)
+class Module:
+    """One Python file of ours."""
+
+    path: Path
+
+    @property
+    def file(self) -> str:
+        """Path from the project's root, with slashes."""
+        return self.path.relative_to(ROOT).as_posix()
+
+    @property
+    def name(self) -> str:
+        """Dotted name; a package's is its folder's."""
+        return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    @cached_property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, filename=self.file)
+
+    def imports(self) -> Iterator[tuple[int, str]]:
+        """Line and dotted name of everything imported, wherever in the file. Relative imports are not used here."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from ((node.lineno, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.file}:{node.lineno} imports relatively"
+                yield from ((node.lineno, _imported(str(node.module), alias.name)) for alias in node.names)
+
+    def calls(self) -> Iterator[tuple[ast.Call, str]]:
+        """Every call with the dotted text of what is called."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                yield node, ast.unparse(node.func)
+
+
+def _imported(module: str, name: str) -> str:
+    """`from storage import lake` and `from storage.lake import Lake` both import the module storage.lake."""
+    below = ROOT.joinpath(*module.split("."), name)
+    return f"{module}.{name}" if below.is_dir() or below.with_suffix(".py").exists() else module
+
+
+def modules(*folders: str) -> list[Module]:
+    """Every file of the folders, by default of the packages that are installed."""
+    return [Module(path) for folder in folders or PACKAGES for path in sorted((ROOT / folder).rglob("*.py"))]
