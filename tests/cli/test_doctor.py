@@ -1,0 +1,99 @@
+"""The doctor finds what is missing, says how to get it, and fails only where commands would."""
+
+import importlib.metadata
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from stock_assets.cli import checkup, checkup_home
+from stock_assets.settings import Settings
+from tests.cli.conftest import Say
+
+
+def test_a_sound_machine_passes_and_every_line_is_about_something(say: Say) -> None:
+    said = say("doctor")
+    assert said.code == 0
+    for name in ("Python", "packages", "disk", "memory", "cores", "port 3000", "home", "source", "sample data"):
+        assert f"\n{name} " in said.out, name
+    assert "missing" not in said.out
+
+
+def test_something_missing_fails_and_is_named_with_its_cure(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_SOURCE", "bloomberg")
+    said = say("doctor")
+    assert said.code == 1
+    assert "STOCK_ASSETS_SOURCE is 'bloomberg'" in said.out
+    assert said.err.splitlines()[-1].startswith("error: missing: source — ")
+
+
+def test_an_unsupported_python_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
+    result = checkup.check_python()
+    assert (result.state, result.found) == ("missing", "3.9.2")
+
+
+def test_a_package_that_is_absent_or_of_another_version_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        importlib.metadata, "requires", lambda _: ["surely-absent>=1", "typer>=99", "numpy", "x; extra == 'dev'"]
+    )
+    absent, other = checkup.check_packages()
+    assert (absent.name, absent.state, absent.found) == ("surely-absent", "missing", "not installed")
+    assert "pip install 'surely-absent>=1'" in absent.cure
+    assert (other.name, other.state) == ("typer", "missing")
+    assert "expected >=99" in other.found
+
+
+def test_a_full_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
+    assert checkup.check_disk(tmp_path / "not" / "yet").state == "warn"
+
+
+def test_little_memory_and_one_core_are_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "WANTED_MEMORY_GIB", 10**6)
+    monkeypatch.setattr(checkup, "WANTED_CORES", 10**6)
+    assert [checkup.check_memory().state, checkup.check_cores().state] == ["warn", "warn"]
+
+
+def test_a_port_in_use_is_a_warning_and_a_free_one_is_not() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        assert checkup.check_port(port, "dashboard").state == "warn"
+    assert checkup.check_port(port, "dashboard").state == "ok"
+
+
+def test_an_unreachable_host_is_a_warning_and_a_reachable_one_is_not() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        assert checkup.check_network(*listener.getsockname()).state == "ok"
+        port = listener.getsockname()[1]
+    refused = checkup.check_network("127.0.0.1", port)
+    assert refused.state == "warn"
+    assert "--source sample" in refused.cure
+
+
+def test_the_network_is_probed_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "YAHOO", ("127.0.0.1", 1))
+    assert "network" not in [result.name for result in checkup.check_machine(tmp_path, network=False)]
+    assert "network" in [result.name for result in checkup.check_machine(tmp_path, network=True)]
+
+
+def test_a_home_below_a_file_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert checkup_home.check_writable(tmp_path / "file" / "home").state == "missing"
+    assert checkup_home.check_writable(tmp_path / "home").state == "ok"
+
+
+def test_the_csv_source_needs_its_folder(tmp_path: Path) -> None:
+    without = checkup_home.check_source(Settings(tmp_path, source="csv"))
+    assert (without.state, without.cure) == ("missing", "set STOCK_ASSETS_CSV_DIR to a folder of TICKER.csv files")
+    (tmp_path / "AAPL.csv").write_text("")
+    assert checkup_home.check_source(Settings(tmp_path, source="csv", csv_dir=tmp_path)).found.startswith(
+        "csv: 1 files"
+    )
