@@ -258,8 +258,10 @@ EVALUATION = Table(
         _number("mae", "mean absolute error of the close", PRICE),
         _number("mae_random_walk", "the random walk's MAE on the same rows", PRICE),
         _number("mape", "mean absolute percentage error", "fraction"),
-        _number("mase", "MAE scaled by the random walk's MAE on training rows"),
-        _number("skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better than it"),
+        _number("mase", "MAE scaled by the random walk's MAE on training rows; null if that is 0", nullable=True),
+        _number(
+            "skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better; null if that is 0", nullable=True
+        ),
         _number(
             "directional_accuracy",
             "share of right signs, zeros left out; null for the random walk",
@@ -267,7 +269,9 @@ EVALUATION = Table(
             nullable=True,
         ),
         _number(
-            "std_ratio", "standard deviation of predicted over actual log returns: how much the model dares to say"
+            "std_ratio",
+            "standard deviation of predicted over actual log returns: what it dares to say; null if that is 0",
+            nullable=True,
         ),
         _number("clark_west_p", "one-sided p-value that the model beats the random walk it nests", nullable=True),
         _number("dm_hln_p", "one-sided Diebold-Mariano (HLN) p-value that its squared error is lower", nullable=True),

@@ -49,3 +49,11 @@ class NotConverged(StockAssetsError):
 
 class RefusedData(StockAssetsError):
     """A check found data that must not be stored; what was stored before is untouched."""
+
+
+class UnequalRows(StockAssetsError):
+    """Models that are to be compared did not predict the same sessions."""
+
+
+class NotTrained(StockAssetsError):
+    """A model that is needed has no fit."""

@@ -1,0 +1,106 @@
+"""Metrics: how far off, in which direction, and how honest the intervals. Adding a metric is adding a function.
+
+What belongs here: plain functions of aligned arrays, shape (n,). What does not: tests of significance
+(`significance.py`) and which rows are scored (`evaluation.py`). Vocabulary: Hyndman & Koehler (2006), International
+Journal of Forecasting 22. Every function raises ValueError for empty or unequal input and names the shapes.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stock_assets.forecasting.models._base import Floats
+
+
+def aligned(**arrays: ArrayLike) -> tuple[Floats, ...]:
+    """The inputs as float arrays, checked to be of one common shape (n,), n at least 1."""
+    floats: dict[str, NDArray[np.float64]] = {name: np.asarray(values, dtype=float) for name, values in arrays.items()}
+    shapes = {name: values.shape for name, values in floats.items()}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 1 or shape[0] == 0 for shape in shapes.values()):
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"expected arrays of one common shape (n,), n at least 1; got {found}")
+    return tuple(floats.values())
+
+
+def rmse(actual: ArrayLike, predicted: ArrayLike) -> float:
+    """Root mean squared error, in the unit of the input."""
+    actual, predicted = aligned(actual=actual, predicted=predicted)
+    return float(np.sqrt(np.mean((predicted - actual) ** 2)))
+
+
+def mae(actual: ArrayLike, predicted: ArrayLike) -> float:
+    """Mean absolute error, in the unit of the input."""
+    actual, predicted = aligned(actual=actual, predicted=predicted)
+    return float(np.mean(np.abs(predicted - actual)))
+
+
+def mape(actual: ArrayLike, predicted: ArrayLike) -> float:
+    """Mean absolute percentage error, a fraction of `actual`, which must not be zero."""
+    actual, predicted = aligned(actual=actual, predicted=predicted)
+    if (actual == 0).any():
+        raise ValueError(f"mape divides by actual values, and {int((actual == 0).sum())} of {len(actual)} are zero")
+    return float(np.mean(np.abs((predicted - actual) / actual)))
+
+
+def mase(actual: ArrayLike, predicted: ArrayLike, scale: float) -> float:
+    """Mean absolute scaled error: MAE over `scale`, the random walk's MAE on training rows. NaN where that is zero."""
+    return mae(actual, predicted) / scale if scale > 0 else float("nan")
+
+
+def skill_vs_naive(actual: ArrayLike, predicted: ArrayLike, naive: ArrayLike) -> float:
+    """1 − RMSE / RMSE of the naive forecast on the same rows: above 0 is better. NaN where the naive one is perfect."""
+    benchmark = rmse(actual, naive)
+    return 1 - rmse(actual, predicted) / benchmark if benchmark > 0 else float("nan")
+
+
+def directional_accuracy(actual_return: ArrayLike, predicted_return: ArrayLike) -> float:
+    """Share of right signs among rows where neither return is zero; NaN where no row is left (the random walk)."""
+    actual, predicted = aligned(actual_return=actual_return, predicted_return=predicted_return)
+    says_something = (actual != 0) & (predicted != 0)
+    if not says_something.any():
+        return float("nan")
+    return float(np.mean(np.sign(actual[says_something]) == np.sign(predicted[says_something])))
+
+
+def std_ratio(actual_return: ArrayLike, predicted_return: ArrayLike) -> float:
+    """Standard deviation of predicted over actual returns: how much a model dares to say. NaN where actual has none."""
+    actual, predicted = aligned(actual_return=actual_return, predicted_return=predicted_return)
+    spread = float(np.std(actual))
+    return float(np.std(predicted)) / spread if spread > 0 else float("nan")
+
+
+def coverage(actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
+    """Share of actual values inside [lower, upper], ends included."""
+    actual, lower, upper = aligned(actual=actual, lower=lower, upper=upper)
+    return float(np.mean((lower <= actual) & (actual <= upper)))
+
+
+def mean_width(lower: ArrayLike, upper: ArrayLike) -> float:
+    """Mean of upper − lower, in the unit of the input."""
+    lower, upper = aligned(lower=lower, upper=upper)
+    return float(np.mean(upper - lower))
+
+
+def pinball(actual: ArrayLike, quantile: ArrayLike, level: float) -> float:
+    """Mean pinball loss of forecasts of one quantile (Koenker & Bassett 1978, Econometrica 46).
+
+    Args:
+        actual: shape (n,).
+        quantile: forecasts of the quantile, shape (n,).
+        level: which quantile, between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level of a quantile is {level}, expected between 0 and 1")
+    actual, quantile = aligned(actual=actual, quantile=quantile)
+    miss = actual - quantile
+    return float(np.mean(np.maximum(level * miss, (level - 1) * miss)))
+
+
+def qlike(squared_return: ArrayLike, volatility: ArrayLike) -> float:
+    """QLIKE loss of volatility forecasts, mean of ln(σ²) + r²/σ² (Patton 2011, Journal of Econometrics 160).
+
+    Args:
+        squared_return: shape (n,).
+        volatility: forecasts of the standard deviation σ, positive, shape (n,).
+    """
+    squared, sd = aligned(squared_return=squared_return, volatility=volatility)
+    return float(np.mean(2 * np.log(sd) + squared / sd**2))

@@ -1,0 +1,123 @@
+"""Significance: could the difference be luck?
+
+Clark–West compares a model with the random walk that it contains as a special case; Diebold–Mariano compares models
+that do not contain each other. A p-value is NaN where the test says nothing: fewer than two rows, or no variation.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stock_assets.forecasting.metrics import aligned
+from stock_assets.forecasting.models._base import Floats
+
+Alternative = Literal["two-sided", "less", "greater"]
+
+
+def clark_west(actual: ArrayLike, predicted: ArrayLike, *, horizon: int = 1) -> float:
+    """One-sided p-value that a model predicts better than the random walk it nests.
+
+    The estimated parameters of a model add noise to its forecasts, which makes it lose to the nested benchmark even if
+    its signal is real; the test takes that noise out of the difference of squared errors (Clark & West 2007, Journal of
+    Econometrics 138, eq. 3.1). With a benchmark of zero the adjusted difference is 2 · actual · predicted.
+
+    Args:
+        actual: log returns, shape (n,).
+        predicted: predicted log returns, shape (n,). The benchmark predicts zero.
+        horizon: steps ahead; errors of longer horizons overlap, so horizon − 1 lags enter the variance (Newey & West
+            1987, Bartlett weights).
+
+    Returns:
+        p-value from Student's t with n − 1 degrees of freedom (a little above the normal's of the paper, and sane for a
+        handful of rows); NaN if it cannot be computed.
+    """
+    actual, predicted = aligned(actual=actual, predicted=predicted)
+    _check_horizon(horizon, len(actual))
+    adjusted = actual**2 - (actual - predicted) ** 2 + predicted**2
+    n = len(adjusted)
+    if n < 2:
+        return float("nan")
+    variance = _long_run_variance(adjusted, horizon, bartlett=True) / (n - 1)
+    return _p_value(adjusted.mean(), variance, n - 1, "greater")
+
+
+def diebold_mariano(
+    error_1: ArrayLike,
+    error_2: ArrayLike,
+    *,
+    horizon: int = 1,
+    power: float = 2,
+    alternative: Alternative = "two-sided",
+) -> float:
+    """p-value of equal accuracy of two forecasts of the same rows, with the small-sample correction.
+
+    Diebold & Mariano (1995), Journal of Business & Economic Statistics 13; Harvey, Leybourne & Newbold (1997),
+    International Journal of Forecasting 13. Same conventions as R's `forecast::dm.test`.
+
+    Args:
+        error_1: errors of the first forecast, shape (n,).
+        error_2: errors of the second, shape (n,).
+        horizon: steps ahead; horizon − 1 autocovariances enter the variance, with Bartlett weights where the plain sum
+            is not positive.
+        power: of the absolute error that is the loss.
+        alternative: `greater` means that the second forecast is more accurate, `less` that it is less accurate.
+
+    Returns:
+        p-value from Student's t with n − 1 degrees of freedom; NaN if it cannot be computed.
+    """
+    error_1, error_2 = aligned(error_1=error_1, error_2=error_2)
+    _check_horizon(horizon, len(error_1))
+    difference = np.abs(error_1) ** power - np.abs(error_2) ** power
+    n = len(difference)
+    if n < 2:
+        return float("nan")
+    variance = _long_run_variance(difference, horizon, bartlett=False)
+    if variance <= 0 and horizon > 1:
+        variance = _long_run_variance(difference, horizon, bartlett=True)
+    correction = (n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n
+    return _p_value(difference.mean() * np.sqrt(correction), variance / n, n - 1, alternative)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Adjust p-values for having tried several models (Holm 1979, Scandinavian Journal of Statistics 6).
+
+    Args:
+        p_values: by model. NaN counts as a test that was made, and stays NaN.
+
+    Returns:
+        Adjusted p-values in the order given: reject those below the level, and the chance of even one false rejection
+        is below it.
+    """
+    ranked = sorted(p_values, key=lambda name: (np.isnan(p_values[name]), p_values[name]))
+    adjusted, largest = {}, 0.0
+    for rank, name in enumerate(ranked):
+        largest = max(largest, min(1.0, (len(ranked) - rank) * p_values[name]))
+        adjusted[name] = largest if np.isfinite(p_values[name]) else float("nan")
+    return {name: adjusted[name] for name in p_values}
+
+
+def _check_horizon(horizon: int, n: int) -> None:
+    if not 1 <= horizon <= n:
+        raise ValueError(f"horizon is {horizon}, expected between 1 and the {n} rows given")
+
+
+def _long_run_variance(values: Floats, horizon: int, *, bartlett: bool) -> float:
+    """Variance plus twice the first horizon − 1 autocovariances, each divided by n."""
+    n = len(values)
+    centred = values - values.mean()
+    lags = [float(centred[lag:] @ centred[: n - lag]) / n for lag in range(horizon)]
+    weights = [1 - lag / horizon if bartlett else 1.0 for lag in range(horizon)]
+    return lags[0] + 2 * sum(weight * lag for weight, lag in zip(weights[1:], lags[1:], strict=True))
+
+
+def _p_value(mean: float, variance: float, freedom: int, alternative: Alternative) -> float:
+    from scipy.special import stdtr
+
+    # Differences that are equal up to rounding have no variance either.
+    if not variance > np.finfo(float).eps ** 2 * mean**2:
+        return float("nan")
+    statistic = mean / np.sqrt(variance)
+    tail = {"less": statistic, "greater": -statistic, "two-sided": -abs(statistic)}[alternative]
+    return float(stdtr(freedom, tail)) * (2 if alternative == "two-sided" else 1)
