@@ -95,6 +95,15 @@ def quiet_libraries() -> None:
         os.environ.setdefault(name, value)
 
 
+def choose_keras_backend() -> None:
+    """Let Keras run on TensorFlow, whatever a `keras.json` in somebody's home folder says.
+
+    Must run before Keras is imported: it reads the variable then.
+    """
+    quiet_libraries()
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
 def prepare_dagster(settings: Settings) -> None:
     """Name the home and Dagster's folder to this process and those it starts, as `.env` does for `dagster dev`."""
     settings.dagster_dir.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ class NetworkForecaster(Forecaster):
     learning_rate: float = 1e-3
     batch_size: int = 32
     max_epochs: int = 50
-    patience: int = 10
+    patience: int = 5
 
     def __post_init__(self) -> None:
         """Refuse a window that `context` would not cover."""
