@@ -1,13 +1,8 @@
-"""`python -m stock_assets.document`: writes docs/lineage.md from the definitions that run."""
-
-from pathlib import Path
+"""The text of docs/lineage.md, rendered from the definitions that run."""
 
 import dagster as dg
 
 from stock_assets.checks import CHECKS
-from stock_assets.settings import PROJECT_ROOT
-
-LINEAGE_FILE = PROJECT_ROOT / "docs" / "lineage.md"
 
 _HEAD = """# Lineage
 
@@ -60,11 +55,3 @@ def _name(key: dg.AssetKey) -> str:
 def _node(key: dg.AssetKey) -> str:
     return "_".join(key.path)
 
-
-def main(file: Path = LINEAGE_FILE) -> None:
-    """Write the file."""
-    file.write_text(render_lineage(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -23,8 +23,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
             self.warehouse.lake.write(table.name, obj, **self._partition(context, table.partition_by))
         publication = self.warehouse.publish()
         context.add_output_metadata({"dagster/row_count": len(obj), "published_generation": publication.generation})
-        if publication.moved_aside is not None:
-            context.log.warning(f"unfinished writes to warehouse.duckdb were moved to {publication.moved_aside}")
+        for file in publication.moved_aside:
+            context.log.warning(f"someone's unfinished writes to warehouse.duckdb were moved to {file}")
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Read the upstream asset's partition."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 import dagster as dg
-from storage.publisher import Publication, Publisher
 
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.models import Forecaster, discover
@@ -13,6 +12,7 @@ from stock_assets.settings import load_settings
 from stock_assets.sources import open_source
 from stock_assets.sources.base import Source
 from storage.lake import Lake
+from storage.publisher import Publication, Publisher
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type parameter is for resources that yield something else

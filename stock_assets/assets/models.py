@@ -42,7 +42,7 @@ def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
             ticker=ticker,
             store=warehouse.models,
             now=lambda: datetime.now(UTC),
-            progress=lambda message: context.log.info(f"{ticker} {model.name}: {message}"),
+            progress=context.log.info,
         )
         rows = describe(trained)
         earlier = warehouse.lake.read("models", ticker=ticker, model=model.name)

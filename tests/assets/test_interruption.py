@@ -1,0 +1,59 @@
+"""Real runs killed with SIGKILL: nothing half-written is ever seen, and the next command completes the work."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from stock_assets.runs import open_instance
+from stock_assets.settings import Settings
+from storage.contracts import check_frame
+from storage.lake import Lake
+from storage.tables import TABLES
+
+COMMAND = [
+    sys.executable, "-m", "stock_assets.cli", "run", "-t", "AAPL", "--source", "sample", "--fast", "--models", "xgboost",
+]  # fmt: skip
+
+
+def _start(home: Path) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"STOCK_ASSETS_HOME": str(home)}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(COMMAND, env=environment, start_new_session=True, **quiet)  # type: ignore[call-overload,no-any-return]
+
+
+def _wait_for_first_step(home: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while not list(home.glob("lake/prices/ticker=*")):
+        assert process.poll() is None, "the run ended before its first step was seen"
+        assert time.monotonic() < deadline, "the run did not come to its first step"
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_run_killed_at_any_moment_is_marked_and_completed_by_the_next_command(tmp_path: Path, seed: int) -> None:
+    home = tmp_path / "home"
+    process = _start(home)
+    _wait_for_first_step(home, process)
+    time.sleep(random.Random(seed).uniform(0.0, 3.0))  # noqa: S311 - a moment to kill at, not a secret
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    assert subprocess.run(COMMAND, env=os.environ | {"STOCK_ASSETS_HOME": str(home)}, check=False).returncode == 0
+
+    lake = Lake(home / "lake")
+    for name, table in TABLES.items():
+        check_frame(table, lake.read(name))
+    assert set(lake.read("forecasts")["model"]) == {"random_walk", "xgboost"}
+    assert not [path for path in home.rglob("*") if ".writing-" in path.name or path.name.endswith(".tmp")]
+    with open_instance(Settings(home=home)) as instance:
+        unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+        assert instance.get_runs(unfinished) == []
+        assert instance.get_runs()[0].status is dg.DagsterRunStatus.SUCCESS
