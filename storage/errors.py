@@ -25,3 +25,7 @@ class QueryRefused(StockAssetsError):
 
 class NothingPublished(StockAssetsError):
     """No database has been published in this home yet."""
+
+
+class ExportRefused(StockAssetsError):
+    """A file that cannot be exported to."""

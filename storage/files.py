@@ -6,7 +6,6 @@ What belongs here: how one file comes into being or disappears. What does not: w
 import itertools
 import os
 import re
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,16 +74,25 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def replace_atomically(
+    path: Path, write: Callable[[Path], object], *, just_before: Callable[[], object] | None = None
+) -> None:
     """Let `write` fill a temporary file, then put it at `path`: readers see the old file or the new one.
 
     A failed write leaves neither a temporary file nor a changed `path`.
+
+    Args:
+        path: the file to replace; its folder is made if need be.
+        write: fills the temporary file whose path it is given.
+        just_before: called when the content is safe on disk, right before the replacement.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_for(path)
     try:
         write(temporary)
         sync_file(temporary)
+        if just_before is not None:
+            just_before()
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -94,8 +102,3 @@ def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text`, atomically."""
     replace_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Put a copy of `source` at `target`, atomically."""
-    replace_atomically(target, lambda temporary: shutil.copyfile(source, temporary))

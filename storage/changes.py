@@ -1,0 +1,102 @@
+"""What has changed in the lake since the last publication, and applying it to a private copy of the database."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from storage.layout import Signature, partition_of, scan
+from storage.parquet import read_rows
+from storage.tables import TABLES, Table
+
+State = dict[str, Signature]  # path relative to the lake → what was published of it
+_BATCH = 500  # files read before their rows are inserted: bounds the memory of a rebuild
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to do to one table.
+
+    Attributes:
+        outdated: published files that are gone or replaced; their rows go.
+        fresh: files to read; their rows come.
+        from_scratch: all rows of the table go first (an append-only table was compacted).
+    """
+
+    table: Table
+    outdated: tuple[str, ...]
+    fresh: tuple[str, ...]
+    from_scratch: bool
+
+
+def find_changes(root: Path, published: State) -> list[Change]:
+    """Compare the lake's files with those published; tables without a difference are left out."""
+    changes = []
+    for table in TABLES.values():
+        before = {path: mark for path, mark in published.items() if path.startswith(f"{table.name}/")}
+        now = scan(root, table)
+        outdated = tuple(path for path, mark in before.items() if now.get(path) != mark)
+        from_scratch = table.append_only and bool(outdated)
+        fresh = tuple(path for path, mark in now.items() if from_scratch or before.get(path) != mark)
+        if outdated or fresh:
+            changes.append(Change(table, tuple(before) if from_scratch else outdated, fresh, from_scratch))
+    return changes
+
+
+def read_state(connection: duckdb.DuckDBPyConnection) -> State:
+    """The files the attached database was published from."""
+    rows = connection.execute("SELECT path, inode, size, mtime_ns FROM warehouse.lake_state.files").fetchall()
+    return {path: Signature(*mark) for path, *mark in rows}
+
+
+def apply(connection: duckdb.DuckDBPyConnection, root: Path, change: Change) -> None:
+    """Bring one table up to date. The caller has begun a transaction."""
+    _forget(connection, change)
+    for paths in _batches(change.fresh):
+        contents = [(path, read_rows(root, change.table, path)) for path in paths]
+        found = [(path, *content) for path, content in contents if content is not None]  # else: deleted meanwhile
+        if found:
+            rows = pa.concat_tables([rows for _, rows, _ in found])
+            _insert(connection, f'"{change.table.name}"', rows)
+            _insert(connection, "lake_state.files", _state_rows((path, mark) for path, _, mark in found))
+
+
+def _forget(connection: duckdb.DuckDBPyConnection, change: Change) -> None:
+    if not change.outdated:
+        return
+    name = change.table.name
+    if change.from_scratch:
+        connection.execute(f'DELETE FROM "{name}"')  # noqa: S608 (names are ours, from the contracts)
+    else:
+        gone = pa.Table.from_pylist([partition_of(change.table, path) for path in change.outdated])
+        _delete(connection, f'"{name}"', gone)
+    _delete(connection, "lake_state.files", pa.table({"path": list(change.outdated)}))
+
+
+def _delete(connection: duckdb.DuckDBPyConnection, table: str, gone: pa.Table) -> None:
+    if gone.num_rows == 1:  # constants let DuckDB skip row groups
+        row = gone.to_pylist()[0]
+        where = " AND ".join(f"{name} = ?" for name in row)
+        connection.execute(f"DELETE FROM {table} WHERE {where}", list(row.values()))  # noqa: S608 (names are ours, from the contracts)
+        return
+    connection.register("gone", gone)
+    matches = " AND ".join(f"target.{name} = gone.{name}" for name in gone.column_names)
+    connection.execute(f"DELETE FROM {table} AS target USING gone WHERE {matches}")  # noqa: S608 (names are ours, from the contracts)
+    connection.unregister("gone")
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    connection.register("incoming", rows)
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608 (names are ours, from the contracts)
+    connection.unregister("incoming")
+
+
+def _state_rows(files: Iterable[tuple[str, Signature]]) -> pa.Table:
+    return pa.Table.from_pylist([{"path": path, **mark._asdict()} for path, mark in files])
+
+
+def _batches(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(paths), _BATCH):
+        yield paths[start : start + _BATCH]

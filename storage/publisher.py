@@ -1,0 +1,160 @@
+"""Publishing: the lake's changed partitions, applied to a private copy of the last generation, moved into place.
+
+What belongs here: generations, their order, and the copy for people. What does not: which rows change (`changes.py`).
+
+One publisher works at a time (a lock that dies with its process), so an older build never lands after a newer one.
+"""
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from storage import build, changes, engine, locks
+from storage.changes import Change, State
+from storage.files import remove_abandoned, replace_atomically, sync_file, sync_folder, temporary_for
+from storage.lake import Lake
+from storage.layout import scan
+from storage.published import generation_path, generations, published_folder
+from storage.tables import TABLES
+
+KEPT_GENERATIONS = 3
+COMPACT_ABOVE = 200  # files of an append-only table
+_COMPACT_PATIENCE = 1.0  # seconds; a busy table is compacted another time
+_WAREHOUSE = "warehouse.duckdb"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a publication did.
+
+    Attributes:
+        generation: number of the newest generation, new or not.
+        path: its file.
+        changed: lake files whose rows were applied or taken out; empty if nothing had changed.
+        moved_aside: write-ahead logs of somebody's session on `warehouse.duckdb`, moved out of the way of the new file.
+    """
+
+    generation: int
+    path: Path
+    changed: tuple[str, ...]
+    moved_aside: tuple[Path, ...]
+
+
+class Publisher:
+    """Publishes the lake of one home.
+
+    Args:
+        home: folder of all state.
+
+    Raises:
+        SchemaVersionMismatch: the lake is of another version.
+    """
+
+    def __init__(self, home: Path) -> None:
+        """Work in `home`."""
+        self.home = home
+        self.lake = Lake(home / "lake")
+
+    def publish(self) -> Publication:
+        """Publish what has changed since the last generation; the same generation again if nothing has."""
+        return self._publish(from_scratch=False)
+
+    def rebuild(self) -> Publication:
+        """Publish a new generation from the lake alone, to the same content."""
+        return self._publish(from_scratch=True)
+
+    def _publish(self, *, from_scratch: bool) -> Publication:
+        folder = published_folder(self.home)
+        with locks.exclusive(folder / ".publisher.lock"), self._connection() as connection:
+            list(remove_abandoned(folder))
+            self._compact_lake()
+            newest = max(generations(self.home), default=0)  # 0: nothing published yet
+            state = None if from_scratch or not newest else build.state_of(connection, self._path(newest))
+            with self.lake.steady():
+                todo = changes.find_changes(self.lake.root, state or {})
+                if state is None or todo:
+                    newest = self._build(connection, newest, state, todo)
+            moved_aside = self._serve_people(newest)
+            self._drop_old_generations()
+        changed = tuple(dict.fromkeys(path for change in todo for path in (*change.outdated, *change.fresh)))
+        return Publication(newest, self._path(newest), changed, moved_aside)
+
+    def _build(
+        self, connection: duckdb.DuckDBPyConnection, newest: int, state: State | None, todo: list[Change]
+    ) -> int:
+        generation = max(newest, self._served() or 0) + 1
+        path = self._path(generation)
+        work = temporary_for(path)
+        try:
+            if state is None:
+                build.create(connection, work, self.lake.root, todo)
+            else:
+                shutil.copyfile(self._path(newest), work)
+                build.update(connection, work, self.lake.root, todo)
+            sync_file(work)
+            os.replace(work, path)
+        finally:
+            work.unlink(missing_ok=True)
+        sync_folder(path.parent)
+        return generation
+
+    def _path(self, generation: int) -> Path:
+        return generation_path(self.home, generation)
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        # What does not fit in memory while packing goes where the file itself goes.
+        return engine.connect(temp_directory=str(temporary_for(published_folder(self.home) / "spill")))
+
+    def _compact_lake(self) -> None:
+        for table in TABLES.values():
+            if table.append_only and len(scan(self.lake.root, table)) > COMPACT_ABOVE:
+                self.lake.compact(table.name, patience=_COMPACT_PATIENCE)
+
+    def _serve_people(self, generation: int) -> tuple[Path, ...]:
+        """Put a copy where people look, unless it is there. What they did to the old one stays in their session."""
+        warehouse = self.home / _WAREHOUSE
+        if warehouse.exists() and self._served() == generation:
+            return ()
+        moved: list[Path] = []
+        replace_atomically(
+            warehouse,
+            lambda temporary: shutil.copyfile(self._path(generation), temporary),
+            # With a foreign log beside it the new file could not be opened, by anybody.
+            just_before=lambda: moved.extend(_move_logs_aside(warehouse)),
+        )
+        self._marker().write_text(json.dumps({"generation": generation}), encoding="utf-8")
+        return tuple(moved)
+
+    def _served(self) -> int | None:
+        """Generation of the copy for people; None if unknown, and then it is copied again."""
+        try:
+            served = json.loads(self._marker().read_text(encoding="utf-8"))["generation"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+        return served if isinstance(served, int) else None
+
+    def _marker(self) -> Path:
+        return published_folder(self.home) / "served.json"
+
+    def _drop_old_generations(self) -> None:
+        for generation in generations(self.home)[:-KEPT_GENERATIONS]:  # who has one open keeps it until they close
+            self._path(generation).unlink(missing_ok=True)
+
+
+def _move_logs_aside(warehouse: Path) -> list[Path]:
+    moved = []
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{time.time_ns() % 10**9:09d}"
+    for log in sorted(warehouse.parent.glob(f"{warehouse.name}.wal*")):
+        if log.suffix != ".aside":
+            aside = log.with_name(f"{log.name}.{stamp}.aside")
+            try:
+                os.replace(log, aside)
+            except FileNotFoundError:  # its session has just ended
+                continue
+            moved.append(aside)
+    return moved

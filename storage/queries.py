@@ -1,0 +1,122 @@
+"""Named queries on the newest generation: what people, the command line and the dashboard ask for.
+
+Each takes an open `Reader` and filters that may be left out, and returns a frame in a stated order. Adding a query is
+adding a function.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+
+import pandas as pd
+
+from storage.errors import ContractViolation
+from storage.names import find_relation, suggest
+from storage.parquet import as_values
+from storage.published import Reader
+from storage.tables import TABLES
+
+
+def relation(reader: Reader, name: str, **where: object) -> pd.DataFrame:
+    """Rows of any published table or view.
+
+    Args:
+        where: column = value, or column = list of values, all of which must hold.
+
+    Raises:
+        UnknownTable: no such table or view. ContractViolation: no such column.
+    """
+    find_relation(name)
+    columns = reader.frame("SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [name])
+    known = columns["column_name"].tolist()
+
+    for column in where:
+        if column not in known:
+            raise ContractViolation(f"{name} has no column {column!r}", cure=suggest(column, known))
+    # A view brings its own order.
+    order = ", ".join(TABLES[name].key) if name in TABLES else ""
+    return _select(reader, f'SELECT * FROM "{name}"', where, order=order)  # noqa: S608 (a known name)
+
+
+def tickers(reader: Reader) -> pd.DataFrame:
+    """The universe with its health, by ticker."""
+    return _select(reader, "SELECT * FROM tickers", {}, order="ticker")
+
+
+def prices(reader: Reader, ticker: str, *, start: date | None = None, end: date | None = None) -> pd.DataFrame:
+    """One ticker's bars by session, from `start` to `end`, both included."""
+    return reader.frame(
+        "SELECT * FROM prices WHERE ticker = ? AND session >= coalesce(?, session) AND session <= coalesce(?, session) "
+        "ORDER BY session",
+        [ticker, start, end],
+    )
+
+
+def features(reader: Reader, ticker: str) -> pd.DataFrame:
+    """One ticker's features by session."""
+    return _select(reader, "SELECT * FROM features", {"ticker": ticker}, order="session")
+
+
+def models(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
+    """The fits, by ticker, model and kind."""
+    return _select(reader, "SELECT * FROM models", {"ticker": ticker}, order="ticker, model, kind, version")
+
+
+def predictions(
+    reader: Reader, ticker: str, models: Sequence[str] | None = None, *, role: str | None = None
+) -> pd.DataFrame:
+    """One ticker's predictions by model and target session."""
+    where = {"ticker": ticker, "model": models, "role": role}
+    return _select(reader, "SELECT * FROM predictions", where, order="model, target_session, fold")
+
+
+def evaluation(
+    reader: Reader, ticker: str | None = None, *, scheme: str | None = None, role: str | None = None
+) -> pd.DataFrame:
+    """Scores by ticker, scheme and role, best RMSE first."""
+    where = {"ticker": ticker, "scheme": scheme, "role": role}
+    return _select(reader, "SELECT * FROM evaluation", where, order="ticker, scheme, role, rmse, model")
+
+
+def leaderboard(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
+    """The view `leaderboard`: each model beside the random walk, best RMSE first."""
+    return _select(reader, "SELECT * FROM leaderboard", {"ticker": ticker}, order="ticker, scheme, role, rmse, model")
+
+
+def champion(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
+    """The newest champion decision of each ticker."""
+    newest = "SELECT * FROM champion QUALIFY row_number() OVER (PARTITION BY ticker ORDER BY decided_at DESC) = 1"
+    return _select(reader, f"FROM ({newest})", {"ticker": ticker}, order="ticker")
+
+
+def latest_forecasts(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
+    """The newest forecast of every model, the champion's first."""
+    where = {"ticker": ticker}
+    return _select(reader, "SELECT * FROM latest_forecasts", where, order="ticker, is_champion DESC, model")
+
+
+def track_record(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
+    """Every live forecast with its newest score, by target session."""
+    where = {"ticker": ticker}
+    return _select(reader, "SELECT * FROM track_record", where, order="ticker, target_session, model")
+
+
+def forecasts(reader: Reader, ticker: str | None = None, model: str | None = None) -> pd.DataFrame:
+    """The forecast log, by ticker, model and as-of session."""
+    where = {"ticker": ticker, "model": model}
+    return _select(reader, "SELECT * FROM forecasts", where, order="ticker, model, as_of_session, created_at")
+
+
+def _select(reader: Reader, sql: str, where: Mapping[str, object], *, order: str) -> pd.DataFrame:
+    """Filters that are None are left out; their values are parameters."""
+    given = {name: value for name, value in where.items() if value is not None}
+    conditions = [f'"{name}" {"= ?" if _is_one(v) else "IN (SELECT unnest(?))"}' for name, v in given.items()]
+    text = f"FROM ({sql})"
+    if conditions:
+        text += f" WHERE {' AND '.join(conditions)}"
+    if order:
+        text += f" ORDER BY {order}"
+    return reader.frame(text, [value if _is_one(value) else list(as_values(value)) for value in given.values()])
+
+
+def _is_one(value: object) -> bool:
+    return isinstance(value, str) or not isinstance(value, Collection)
