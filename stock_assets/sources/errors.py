@@ -33,3 +33,7 @@ class UnknownSource(StockAssetsError):
 
 class SourceNotConfigured(SourceError):
     """The source lacks something it needs before it can be asked, such as a folder."""
+
+
+class UnknownExchange(SourceError):
+    """The symbol trades on an exchange whose calendar is not known here."""
