@@ -13,12 +13,12 @@ from typing import Annotated
 import typer
 
 from stock_assets import __version__
-from stock_assets.cli import doctor, runs
+from stock_assets.cli import doctor, runs, tables, tickers, upkeep
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import quiet_libraries
 
 # In the order `--help` lists them.
-GROUPS = (runs, doctor)
+GROUPS = (runs, tables, tickers, upkeep, doctor)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -104,6 +104,6 @@ def _fail(line: str, debug: bool) -> int:
 def _usage(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "stock-assets"
-    message = getattr(error, "format_message", error.__str__)().strip().rstrip(".")
+    message = getattr(error, "format_message", error.__str__)().replace("Value error, ", "").strip().rstrip(".")
     typer.echo(f"error: {message} — see `{command} --help`", err=True)
     return EXIT_USAGE

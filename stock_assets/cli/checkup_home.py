@@ -11,11 +11,15 @@ from stock_assets.settings import Settings
 SOURCES = ("yahoo", "sample", "csv")
 
 
-def check_home(settings: Settings) -> Iterator[Result]:
-    """All results about the home and its source."""
+def check_home(settings: Settings, *, packages_are_sound: bool) -> Iterator[Result]:
+    """All results about the home and its source; what needs packages only where they are sound."""
     yield check_writable(settings.home)
     yield check_source(settings)
     yield check_sample()
+    if packages_are_sound:
+        yield check_lake(settings)
+        yield check_leftovers(settings)
+        yield check_published(settings)
 
 
 def check_writable(home: Path) -> Result:
@@ -44,3 +48,47 @@ def check_sample() -> Result:
     if importlib.util.find_spec("bokeh_sampledata") is None:
         return Result("sample data", "missing", "not installed", "pip install bokeh_sampledata -c constraints.txt")
     return Result("sample data", "ok", "AAPL, GOOG, IBM, MSFT and FB of 2000–2013")
+
+
+def check_lake(settings: Settings) -> Result:
+    """The lake carries the schema version this program reads and writes."""
+    from storage.errors import SchemaVersionMismatch
+    from storage.lake import Lake
+    from storage.tables import SCHEMA_VERSION
+
+    if not settings.lake_dir.exists():
+        return Result("lake", "ok", "none yet")
+    try:
+        tickers = Lake(settings.lake_dir).read("tickers")["ticker"]
+    except SchemaVersionMismatch as error:
+        return Result("lake", "missing", error.problem, error.cure)
+    return Result("lake", "ok", f"schema version {SCHEMA_VERSION}, {len(tickers)} tickers")
+
+
+def check_leftovers(settings: Settings) -> Result:
+    """No killed process left temporary files behind."""
+    from storage.files import is_abandoned
+
+    left = [
+        path
+        for folder in (settings.lake_dir, settings.published_dir)
+        for path in folder.rglob(".*")
+        if is_abandoned(path)
+    ]
+    if not left:
+        return Result("leftovers", "ok", "none")
+    return Result("leftovers", "warn", f"{len(left)} temporary files of killed processes", "the next run sweeps them")
+
+
+def check_published(settings: Settings) -> Result:
+    """The published database answers."""
+    from storage.errors import NothingPublished, QueryRefused
+    from storage.sql import run_select
+
+    try:
+        frame = run_select("SELECT count(*) AS n FROM forecasts", settings.home)
+    except NothingPublished:
+        return Result("published", "ok", "nothing yet")
+    except QueryRefused as error:
+        return Result("published", "missing", error.problem, "rebuild it: stock-assets publish")
+    return Result("published", "ok", f"answers; {frame['n'].iloc[0]:,} forecasts")

@@ -30,7 +30,9 @@ def doctor(
     from stock_assets.cli.checkup_home import check_home
 
     settings = context.open_home()
-    results = [*check_machine(settings.home, network=network), *check_home(settings)]
+    results = list(check_machine(settings.home, network=network))
+    sound = all(result.state != "missing" for result in results)
+    results += check_home(settings, packages_are_sound=sound)
     table = Table("", "", "found", "cure", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for result in results:
         state = f"[{_STYLES[result.state]}]{result.state}[/]"

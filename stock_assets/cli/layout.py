@@ -32,8 +32,9 @@ class Field:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell has no value: None, NaN or NaT."""
-    return value is None or value != value
+    """Whether a cell has no value: None, NaN or NaT, which alone differ from themselves."""
+    differs = value is None or value != value
+    return not hasattr(differs, "__len__") and bool(differs)  # an array is a value
 
 
 def text(column: str) -> Callable[[Sequence[Row]], list[str]]:
@@ -100,3 +101,33 @@ def _numbers(values: Sequence[float | None]) -> list[str]:
     whole_digits = math.floor(math.log10(largest)) + 1 if largest > 0 else 1
     decimals = min(max(4 - whole_digits, 2), 6)
     return [MISSING if value is None or is_missing(value) else f"{value:,.{decimals}f}" for value in values]
+
+
+def plain(names: Sequence[str], rows: Sequence[Row], console: "Console") -> "Table":
+    """Any rows as a table; where that is too wide for the window, one line per value, row by row."""
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in names:
+        is_number = all(isinstance(row[name], int | float) or is_missing(row[name]) for row in rows)
+        table.add_column(Text(name), justify="right" if is_number and rows else "left", no_wrap=True)
+    for line in cells:
+        table.add_row(*map(Text, line))
+    if not rows or console.measure(table, options=console.options.update_width(_UNLIMITED)).maximum <= console.width:
+        return table
+    upright = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for line in cells:
+        for name, cell in zip(names, line, strict=True):
+            upright.add_row(Text(name, style="bold"), Text(cell))
+        upright.add_row()
+    return upright
+
+
+def _cell(value: Any) -> str:
+    if is_missing(value):
+        return MISSING
+    if isinstance(value, float):
+        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

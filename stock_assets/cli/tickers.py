@@ -1,0 +1,173 @@
+"""`tickers add | list | remove`: the universe. A ticker's bars, models and forecasts are not touched here."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stock_assets.cli.context import note, open_home, output, read_tickers
+from stock_assets.cli.layout import MISSING, is_missing
+from stock_assets.errors import StockAssetsError
+from stock_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from storage.lake import Lake
+
+Names = Annotated[list[str], typer.Argument(metavar="TICKER…", help="As Yahoo spells them: AAPL, BRK-B, ^GSPC.")]
+
+
+class SourceIsFixed(StockAssetsError):
+    """A ticker's bars come from one source for ever in one home."""
+
+
+class UnknownToThisHome(StockAssetsError):
+    """The ticker is not in the universe."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="The universe: which tickers are forecast.", no_args_is_help=False)
+    group.callback(invoke_without_command=True)(_help)
+    group.command("add")(add)
+    group.command("list")(list_all)
+    group.command("remove")(remove)
+    app.add_typer(group, name="tickers")
+
+
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def add(
+    names: Names,
+    source: Annotated[str, typer.Option(help="yahoo, sample or csv. Default: decided by the first run.")] = "",
+    csv_dir: Annotated[
+        Path | None, typer.Option(help="Folder of TICKER.csv files: say at once if a ticker has none.")
+    ] = None,
+) -> None:
+    """Add tickers to the universe. The next `stock-assets run` fetches, trains and forecasts them."""
+    if csv_dir is not None and source != "csv":
+        raise typer.BadParameter("it goes with --source csv", param_hint="--csv-dir")
+    settings = open_home()
+    tickers = read_tickers(names)
+    _require_known_to(source, csv_dir or settings.csv_dir, tickers)
+    lake = _open_lake(settings)
+    for ticker in tickers:
+        _require_one_source(lake, ticker, source)
+    for ticker in tickers:
+        _add(lake, ticker, source)
+    _show_in_dagster(settings)
+    _publish(settings)
+
+
+def list_all() -> None:
+    """List the universe with each ticker's health."""
+    from rich.table import Table
+    from rich.text import Text
+
+    settings = open_home()
+    frame = _open_lake(settings).read("tickers")
+    if frame.empty:
+        note("no tickers yet: add one with `stock-assets tickers add AAPL`")
+        return
+    columns = ("ticker", "status", "source", "calendar", "currency", "updated_at", "reason")
+    table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for row in frame.to_dict(orient="records"):
+        table.add_row(*(Text(_cell(row[column])) for column in columns))
+    output().print(table)
+
+
+def remove(names: Names) -> None:
+    """Take tickers out of the universe. Their bars, models and forecasts stay and count again if they are added."""
+    settings = open_home()
+    tickers = read_tickers(names)
+    lake = _open_lake(settings)
+    known = set(lake.read("tickers")["ticker"])
+    for ticker in tickers:
+        if ticker not in known:
+            cure = f"choose among {', '.join(sorted(known))}" if known else "there is nothing to remove"
+            raise UnknownToThisHome(f"{ticker} is not in the universe of {settings.home}", cure=cure)
+    for ticker in tickers:
+        lake.delete("tickers", ticker=ticker)
+        note(f"{ticker}: removed")
+    _forget_partitions(settings, tickers)
+    _publish(settings)
+
+
+def _open_lake(settings: Settings) -> "Lake":
+    from storage.lake import Lake
+
+    return Lake(settings.lake_dir)
+
+
+def _require_known_to(source: str, csv_dir: Path | None, tickers: list[str]) -> None:
+    """Refuse now what a first fetch would refuse, as far as it can be known without a network."""
+    if source:
+        from stock_assets.sources import open_source
+
+        opened, now = open_source(source, csv_dir=csv_dir), datetime.now(UTC)
+        for ticker in tickers:
+            newest = opened.last_session(ticker)
+            if newest is not None:  # the source is at hand: it can be asked
+                opened.fetch(ticker, newest, newest, now=now)
+
+
+def _require_one_source(lake: "Lake", ticker: str, source: str) -> None:
+    stored = lake.read("raw_prices", ticker=ticker)
+    if stored.empty or not source or stored["source"].iloc[-1] == source:
+        return
+    raise SourceIsFixed(
+        f"the bars of {ticker} in this home come from {stored['source'].iloc[-1]!r}, not {source!r}; two never mix",
+        cure="use another home for the other source: STOCK_ASSETS_HOME=…",
+    )
+
+
+def _add(lake: "Lake", ticker: str, source: str) -> None:
+    import pandas as pd
+
+    stored = lake.read("tickers", ticker=ticker)
+    if len(stored) and source in ("", stored["source"].iloc[0]):
+        note(f"{ticker}: there already, status {stored['status'].iloc[0]}")
+        return
+    row = {
+        "ticker": ticker,
+        "calendar": None,
+        "currency": None,
+        "source": source or None,
+        "status": "added",
+        "reason": None,
+        "updated_at": pd.Timestamp(datetime.now(UTC)),
+    }
+    lake.write("tickers", pd.DataFrame([row]), ticker=ticker)
+    note(f"{ticker}: added")
+
+
+def _show_in_dagster(settings: Settings) -> None:
+    """Dagster learns new tickers whenever its instance is opened."""
+    from stock_assets.runs import open_instance
+
+    with open_instance(settings):
+        pass
+
+
+def _forget_partitions(settings: Settings, tickers: list[str]) -> None:
+    from stock_assets.partitions import TICKERS
+    from stock_assets.runs import open_instance
+
+    with open_instance(settings) as instance:
+        for ticker in tickers:
+            instance.delete_dynamic_partition(str(TICKERS.name), ticker)
+
+
+def _publish(settings: Settings) -> None:
+    from storage.publisher import Publisher
+
+    Publisher(settings.home).publish()
+
+
+def _cell(value: object) -> str:
+    if is_missing(value):
+        return MISSING
+    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else str(value)

@@ -1,0 +1,36 @@
+"""`publish` and `migrate`: what keeps a home in order."""
+
+import typer
+
+from stock_assets.cli.context import note, open_home
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(publish)
+    app.command()(migrate)
+
+
+def publish() -> None:
+    """Rebuild the published database from the lake alone, to the same content."""
+    from storage.publisher import Publisher
+
+    publication = Publisher(open_home().home).rebuild()
+    for log in publication.moved_aside:
+        note(f"note: somebody had unfinished writes in warehouse.duckdb; they are kept in {log}")
+    typer.echo(f"generation {publication.generation}: {publication.path}")
+
+
+def migrate() -> None:
+    """Move the lake forward to the schema version of this program, then publish it."""
+    from storage import migrate as migrations
+    from storage.publisher import Publisher
+    from storage.tables import SCHEMA_VERSION
+
+    settings = open_home()
+    taken = migrations.migrate(settings.lake_dir)
+    for step in taken:
+        note(f"to version {step.to}: {step.what}")
+    if taken:
+        Publisher(settings.home).rebuild()
+    typer.echo(f"the lake is at schema version {SCHEMA_VERSION}" + ("" if taken else ": nothing to do"))
