@@ -200,7 +200,7 @@ class _Job:
     def _measure(self, predicted: Floats, rows: Rows) -> Shrinkage | None:
         if self.forecaster.target == "price":
             return None  # The reference formulation is shown as it is.
-        return Shrinkage.measure(predicted[rows], self._actual[rows])
+        return Shrinkage.measure(predicted[rows], self._actual[rows], forecast_volatility(self.history)[rows])
 
     def _score(self, predicted: Floats, rows: Rows, measured: Shrinkage | None) -> Calibration:
         shrink = measured.coefficient if measured else 1.0
