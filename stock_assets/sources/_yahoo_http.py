@@ -40,6 +40,10 @@ class ChartSession(Session[Response]):
         self._longest_wait = timeout
         self.chart: Response | None = None
 
+    def forget(self) -> None:
+        """Start a new question: no chart response yet."""
+        self.chart = None
+
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Response:
         """As `Session.request`; yfinance waits 30 s for a cookie it can do without, which is capped here too."""
         path = urlsplit(url).path

@@ -20,7 +20,7 @@ import pandas as pd
 from stock_assets.forecasting.sessions import sessions_between
 from stock_assets.sources._bars import completed, finish_bars, within
 from stock_assets.sources.base import Bars
-from stock_assets.sources.errors import MalformedData, RateLimited, UnknownExchange, Unreachable
+from stock_assets.sources.errors import MalformedData, RateLimited, UnknownExchange, UnknownTicker, Unreachable
 from storage.tickers import validate_ticker
 
 if TYPE_CHECKING:
@@ -154,31 +154,29 @@ class YahooSource:
                 waited += seconds
 
     def _ask(self, question: "Question") -> tuple[pd.DataFrame, dict[str, Any]]:
+        from stock_assets.sources._yahoo_http import chart_meta
+
         with _ONE_AT_A_TIME:
             _keep_cache_in(self._cache_dir or _user_cache_dir())
             session = _session(self._base_url, self._timeout)
-            session.chart = None
+            session.forget()
             try:
                 table = _history(question, session, self._timeout)
             except OSError as error:  # what curl and sockets raise: refused, timed out, cut off, no such host
                 raise Unreachable(
                     f"Yahoo did not answer when asked for {question} ({error})", cure="check the network and try again"
                 ) from error
-            meta = _meta(session, question)
+            if session.chart is None:
+                raise UnknownTicker(
+                    f"{question.ticker!r} is no symbol that yfinance asks Yahoo for", cure="use Yahoo's symbol, no ISIN"
+                )
+            meta = chart_meta(session.chart, question)
             if table is None:
                 raise MalformedData(
                     f"Yahoo sent a chart of {question} that yfinance cannot read",
                     cure="try again later, or update yfinance",
                 )
             return table, meta
-
-
-def _meta(session: "ChartSession", question: "Question") -> dict[str, Any]:
-    from stock_assets.sources._yahoo_http import chart_meta
-
-    if session.chart is None:
-        raise Unreachable(f"yfinance did not ask for {question}", cure="update yfinance")
-    return chart_meta(session.chart, question)
 
 
 @cache

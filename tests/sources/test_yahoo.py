@@ -23,7 +23,7 @@ from stock_assets.sources.errors import (
 )
 from stock_assets.sources.yahoo import Backoff, YahooSource
 from storage.errors import InvalidTicker
-from tests.sources.conftest import bars_known_on
+from tests.sources.known_bars import bars_known_on
 from tests.sources.yahoo_server import (
     HTML,
     NOT_FOUND,
@@ -291,6 +291,10 @@ def test_the_client_writes_into_the_chosen_folder_only(
     assert any(cache_dir.iterdir())
 
 
+def test_the_default_folder_is_in_the_users_cache() -> None:
+    assert yahoo._user_cache_dir().parts[-2:] == ("stock-assets", "yfinance")
+
+
 def test_the_clients_own_settings_are_put_back(ask: Any, a_year: pd.DataFrame) -> None:
     import yfinance
 
@@ -308,6 +312,18 @@ def test_waits_double_up_to_the_cap_and_vary_by_half() -> None:
     assert (drawn >= ceilings / 2).all()
     assert (drawn <= ceilings).all()
     assert (drawn.std(axis=0) > ceilings * 0.1).all()
+
+
+def test_an_isin_is_no_ticker(ask: Any) -> None:
+    with serving(NOT_FOUND) as server, pytest.raises(UnknownTicker, match="'US0378331006' is no symbol"):
+        ask(server.url, ticker="US0378331006")
+
+
+def test_a_price_of_after_the_range_is_no_bar_of_it(ask: Any) -> None:
+    """Yahoo appends the latest price even where the range ended long ago."""
+    latest = bars_known_on(date(2023, 1, 3)).assign(session=pd.Timestamp("2024-01-08"))
+    with serving(chart(latest)) as server, pytest.raises(NoDataInRange, match="it has none at all"):
+        ask(server.url)
 
 
 def test_yahoo_follows_the_market() -> None:
