@@ -82,6 +82,8 @@ def check_leftovers(settings: Settings) -> Result:
 
 def check_published(settings: Settings) -> Result:
     """The published database answers."""
+    import duckdb
+
     from storage.errors import NothingPublished, QueryRefused
     from storage.sql import run_select
 
@@ -89,6 +91,6 @@ def check_published(settings: Settings) -> Result:
         frame = run_select("SELECT count(*) AS n FROM forecasts", settings.home)
     except NothingPublished:
         return Result("published", "ok", "nothing yet")
-    except QueryRefused as error:
-        return Result("published", "missing", error.problem, "rebuild it: stock-assets publish")
+    except (QueryRefused, duckdb.Error) as error:
+        return Result("published", "missing", str(error).splitlines()[0], "rebuild it: stock-assets publish")
     return Result("published", "ok", f"answers; {frame['n'].iloc[0]:,} forecasts")

@@ -69,11 +69,11 @@ def evidence(p_value: float | None) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}".rstrip("0")
 
 
-def fit(title: str, fields: Sequence[Field], rows: Sequence[Row], console: "Console") -> "Table":
+def fit(fields: Sequence[Field], rows: Sequence[Row], console: "Console") -> "Table":
     """A table of the fields that fit the console; optional ones are left out from the least important on."""
     shown = list(fields)
     while True:
-        table = _build(title, shown, rows)
+        table = _build(shown, rows)
         least = max(field.optional for field in shown)
         if (
             not least
@@ -83,10 +83,10 @@ def fit(title: str, fields: Sequence[Field], rows: Sequence[Row], console: "Cons
         shown = [field for field in shown if field.optional < least]
 
 
-def _build(title: str, fields: Sequence[Field], rows: Sequence[Row]) -> "Table":
+def _build(fields: Sequence[Field], rows: Sequence[Row]) -> "Table":
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for field in fields:
         justify = "left" if field.left else "right"
         table.add_column(field.header, justify=justify, header_style="bold", no_wrap=True)  # type: ignore[arg-type]

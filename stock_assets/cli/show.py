@@ -63,7 +63,8 @@ def leaderboard(frame: "pd.DataFrame", console: Console, *, sample: Collection[s
         rows = _rows(group.sort_values("rmse"))
         rows.sort(key=lambda row: row["model"] != BENCHMARK)
         label = " — SAMPLE DATA" if ticker in sample else ""
-        console.print(fit(f"{escape(str(ticker))}, {scheme} {role} rows{label}", LEADERBOARD, rows, console))
+        console.print(f"{escape(str(ticker))}, {scheme} {role} rows{label}", style="bold")
+        console.print(fit(LEADERBOARD, rows, console))
         console.print(
             "RMSE and MAE of the close; beside each the random walk's on the same rows. "
             "Better: one-sided Clark–West test at 5 %.\n",
@@ -90,7 +91,8 @@ def forecasts(frame: "pd.DataFrame", console: Console, *, now: datetime | None =
     for ticker, group in frame.groupby("ticker", sort=True):
         rows = _rows(group)
         rows.sort(key=lambda row: (not row["is_champion"], row["model"] != BENCHMARK, row["model"]))
-        console.print(fit(f"{escape(str(ticker))}, next session", FORECASTS, rows, console))
+        console.print(f"{escape(str(ticker))}, next session", style="bold")
+        console.print(fit(FORECASTS, rows, console))
         console.print(_age(rows, now or datetime.now(UTC)), style="dim", soft_wrap=True)
         if any(row["source"] == "sample" for row in rows):
             console.print(SAMPLE_BANNER, style="bold yellow", soft_wrap=True)

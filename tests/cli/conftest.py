@@ -11,7 +11,7 @@ import pytest
 
 from stock_assets import cli
 
-Completed = subprocess.CompletedProcess[str]
+MAIN = "from stock_assets.cli import main; main()"
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Said:
 
 
 Say = Callable[..., Said]
+Start = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -50,11 +51,11 @@ def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
 
 
 @pytest.fixture
-def start(home: Path) -> Callable[..., Completed]:
+def start(home: Path) -> Start:
     """Run a command line in a process of its own."""
 
-    def run(*arguments: str, **options: object) -> Completed:
-        command = [sys.executable, "-c", "from stock_assets.cli import main; main()", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)  # type: ignore[call-overload]
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", MAIN, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     return run

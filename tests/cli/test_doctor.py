@@ -3,6 +3,7 @@
 import importlib.metadata
 import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 from stock_assets.cli import checkup, checkup_home
 from stock_assets.settings import Settings
+from stock_assets.sources import source_names
+from storage import files
+from storage.tables import SCHEMA_VERSION
 from tests.cli.conftest import Say
 
 
@@ -97,3 +101,32 @@ def test_the_csv_source_needs_its_folder(tmp_path: Path) -> None:
     assert checkup_home.check_source(Settings(tmp_path, source="csv", csv_dir=tmp_path)).found.startswith(
         "csv: 1 files"
     )
+
+
+def test_the_names_of_sources_are_those_that_exist() -> None:
+    assert sorted(checkup_home.SOURCES) == sorted(source_names())
+
+
+def test_a_home_in_use_is_described(home: Path, say: Say) -> None:
+    say("tickers", "add", "AAPL")
+    (home / "lake" / "tickers" / ".x.parquet.nowhere.1.0.tmp").touch()
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    (home / "lake" / "tickers" / f".x.parquet.{files.host()}.{dead.stdout.strip()}.0.tmp").touch()
+    said = say("doctor")
+    assert said.code == 0
+    assert f"schema version {SCHEMA_VERSION}, 1 tickers" in said.out
+    assert "1 temporary files of killed processes" in said.out
+    assert "answers; 0 forecasts" in said.out
+
+
+def test_a_damaged_published_database_is_missing_and_publish_cures_it(home: Path, say: Say) -> None:
+    say("tickers", "add", "AAPL")
+    for path in (home / "published").glob("*.duckdb"):
+        path.write_bytes(b"not a database" * 1000)
+    said = say("doctor")
+    assert said.code == 1
+    assert "stock-assets publish" in said.out
+    assert say("publish").code == 0
+    assert say("doctor").code == 0

@@ -50,7 +50,7 @@ def test_a_narrow_window_loses_the_least_important_columns_first_and_never_cuts_
     fields = [Field(name, text(name), optional=rank) for name, rank in (("a", 0), ("b", 2), ("c", 1), ("d", 2))]
     rows = [dict.fromkeys("abcd", "1234567890")]
     headers = {
-        width: [column.header for column in fit("t", fields, rows, Console(file=io.StringIO(), width=width)).columns]
+        width: [column.header for column in fit(fields, rows, Console(file=io.StringIO(), width=width)).columns]
         for width in (60, 30, 12, 5)
     }
     assert headers == {60: ["a", "b", "c", "d"], 30: ["a", "c"], 12: ["a"], 5: ["a"]}

@@ -1,0 +1,43 @@
+"""Keeping a home in order."""
+
+import json
+from pathlib import Path
+
+from storage.sql import run_select
+from storage.tables import SCHEMA_VERSION
+from tests.cli.conftest import Say
+
+
+def test_publish_rebuilds_the_database_to_the_same_content(home: Path, say: Say) -> None:
+    say("tickers", "add", "AAPL")
+    before = run_select("FROM tickers", home)
+    said = say("publish")
+    assert said.code == 0
+    assert said.out.startswith("generation 2: ")
+    assert run_select("FROM tickers", home).equals(before)
+
+
+def test_migrate_of_a_current_lake_has_nothing_to_do(say: Say) -> None:
+    say("tickers", "add", "AAPL")
+    assert say("migrate").out == f"the lake is at schema version {SCHEMA_VERSION}: nothing to do\n"
+
+
+def test_a_lake_of_a_newer_program_is_refused_by_every_command_and_named_by_the_doctor(home: Path, say: Say) -> None:
+    say("tickers", "add", "AAPL")
+    (home / "lake" / "schema_version.json").write_text(json.dumps({"schema_version": 99}))
+    for line in (["migrate"], ["publish"], ["tickers", "list"]):
+        said = say(*line)
+        assert said.code == 1
+        assert "schema version 99" in said.err
+    doctor = say("doctor")
+    assert doctor.code == 1
+    assert "schema version 99" in doctor.out
+
+
+def test_publish_says_where_somebodys_unfinished_writes_are_kept(home: Path, say: Say) -> None:
+    say("tickers", "add", "AAPL")
+    (home / "warehouse.duckdb.wal").write_bytes(b"unfinished")
+    said = say("publish")
+    assert said.code == 0
+    kept = said.err.strip().rsplit(" ", 1)[-1]
+    assert Path(kept).read_bytes() == b"unfinished"
