@@ -205,4 +205,5 @@ def _may_hold(table: Table, path: str, where: Mapping[str, Value]) -> bool:
 
 def _without(rows: pa.Table, stored: pa.Table, key: tuple[str, ...]) -> pa.Table:
     """The rows whose key is not among the stored ones."""
-    return rows.join(stored.select(list(key)), keys=list(key), join_type="left anti").select(rows.column_names)
+    new = rows.join(stored.select(list(key)), keys=list(key), join_type="left anti").select(rows.column_names)
+    return pa.Table.from_arrays(new.columns, schema=rows.schema)  # a join forgets which columns may be null

@@ -1,0 +1,36 @@
+"""Valid rows for any table, made from its contract alone: the storage tests need shapes, not market data."""
+
+import numpy as np
+import pandas as pd
+
+from storage.tables import TABLES, Column
+
+
+def rows(table: str, n: int = 3, *, seed: int = 0, **fixed: object) -> pd.DataFrame:
+    """`n` rows with distinct keys (one, where a ticker has only one row); `fixed` sets whole columns."""
+    n = min(n, 1) if TABLES[table].key == ("ticker",) else n
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame({column.name: _values(column, n, generator) for column in TABLES[table].columns})
+    return frame.assign(**fixed)
+
+
+def _values(column: Column, n: int, generator: np.random.Generator) -> object:
+    if column.name == "ticker":
+        return ["AAPL"] * n
+    if column.name == "model":
+        return ["random_walk"] * n
+    by_type = {
+        "VARCHAR": lambda: [f"{column.name}-{i:06d}-{generator.integers(10**9)}" for i in range(n)],
+        "DOUBLE": lambda: generator.normal(100, 1, n),
+        "BIGINT": lambda: np.arange(n, dtype="int64"),
+        "BOOLEAN": lambda: np.arange(n) % 2 == 0,
+        "DATE": lambda: pd.date_range("2024-01-01", periods=n, freq="D"),
+        "TIMESTAMPTZ": lambda: pd.date_range("2024-01-01 21:00:01", periods=n, freq="h", tz="UTC"),
+    }
+    return by_type[column.type]()
+
+
+def partition(table: str, ticker: str = "AAPL", model: str = "random_walk") -> dict[str, str]:
+    """The partition columns of `table` with these values."""
+    values = {"ticker": ticker, "model": model}
+    return {name: values[name] for name in TABLES[table].partition_by}
