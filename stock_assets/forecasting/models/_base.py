@@ -43,7 +43,7 @@ class Forecaster(ABC):
     """Fewest history rows `fit` accepts."""
     context: ClassVar[int | None]
     """Rows of history (the current one included) a prediction needs; None: all of it."""
-    calibration_folds: ClassVar[int] = 3
+    calibration_folds: ClassVar[int] = 2
     """Inner folds of the training rows whose out-of-fold predictions calibrate intervals and shrinkage."""
 
     seed: int = 0

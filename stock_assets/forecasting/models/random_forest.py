@@ -36,6 +36,7 @@ class RandomForest(Forecaster):
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "skops")
     min_rows: ClassVar[int] = 120
     context: ClassVar[int | None] = TABULAR_CONTEXT
+    calibration_folds: ClassVar[int] = 3
 
     n_estimators: int = 200
     max_depth: int = 4

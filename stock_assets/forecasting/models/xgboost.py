@@ -37,6 +37,7 @@ class XGBoost(Forecaster):
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
     min_rows: ClassVar[int] = 120
     context: ClassVar[int | None] = TABULAR_CONTEXT
+    calibration_folds: ClassVar[int] = 3
 
     n_estimators: int = 150
     max_depth: int = 2
