@@ -1,6 +1,6 @@
 """Forecast volatility: how large the next log return may be, known at each row's close.
 
-It scales the intervals. What was compared, and the figures, are in docs/adr/0022.
+It scales the intervals. What was compared, and the figures, are in docs/adr/0022 and `benchmarks/volatility.py`.
 """
 
 import numpy as np
