@@ -7,19 +7,16 @@ bar has the same prices and another volume, dividend or split.
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stock_assets.forecasting.bars import BARS, OTHER_COLUMNS, PRICE_COLUMNS, first_invalid_bar
 from stock_assets.forecasting.errors import IncompleteHistory, InvalidBars, MixedSources
 from stock_assets.forecasting.findings import Finding
 from stock_assets.forecasting.sessions import closing_times, sessions_between
 
-PRICE_COLUMNS = ["open", "high", "low", "close", "adj_close"]
-OTHER_COLUMNS = ["volume", "dividends", "stock_splits"]
-BARS = [*PRICE_COLUMNS, *OTHER_COLUMNS]
 RAW_COLUMNS = ["ticker", "session", "fetched_at", "vintage", *BARS, "source"]
 COLUMNS = ["ticker", "session", *BARS, "source", "is_final"]
 
@@ -122,44 +119,6 @@ def build_prices(raw: pd.DataFrame, *, calendar: str) -> pd.DataFrame:
     confirmed_at = latest["fetched_at"].max()
     is_final = confirmed_at >= closing_times(calendar, latest["session"]) + FINAL_AFTER
     return latest.assign(is_final=is_final.astype(bool))[COLUMNS]
-
-
-class InvalidBar(NamedTuple):
-    """A bar that cannot be true: row position and column in the frame, and a sentence with value and expectation."""
-
-    position: int
-    column: str
-    problem: str
-
-
-def first_invalid_bar(bars: pd.DataFrame) -> InvalidBar | None:
-    """First bar that cannot be true: numbers, positive prices, high ≥ low, one bar per session.
-
-    This is what is refused at the door. What can be true but looks wrong is left to `check_prices`.
-    """
-    checked = [*PRICE_COLUMNS, "volume"]
-    values = bars[checked].to_numpy(dtype="float64")
-    wrong = ~np.isfinite(values)
-    wrong[:, :-1] |= values[:, :-1] <= 0
-    wrong[:, -1] |= values[:, -1] < 0
-    if wrong.any():
-        row, column = (int(place) for place in np.argwhere(wrong)[0])
-        expected = "a number that is not negative" if checked[column] == "volume" else "a positive number"
-        return InvalidBar(row, checked[column], f"{values[row, column]:g} on {_day(bars, row)}; expected {expected}")
-    crossed = np.flatnonzero(bars["high"] < bars["low"])
-    if len(crossed):
-        row = int(crossed[0])
-        high, low = bars["high"].iloc[row], bars["low"].iloc[row]
-        return InvalidBar(row, "high", f"{high:g} on {_day(bars, row)} is below the low {low:g}")
-    repeated = np.flatnonzero(bars["session"].duplicated())
-    if len(repeated):
-        row = int(repeated[0])
-        return InvalidBar(row, "session", f"{_day(bars, row)} is there twice; expected one bar per session")
-    return None
-
-
-def _day(bars: pd.DataFrame, row: int) -> str:
-    return f"{bars['session'].iloc[row]:%Y-%m-%d}"
 
 
 def _refuse_mixed(stored: pd.DataFrame, ticker: str, source: str) -> None:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import pandas as pd
 
-from stock_assets.forecasting.prices import first_invalid_bar
+from stock_assets.forecasting.bars import first_invalid_bar
 from stock_assets.forecasting.sessions import closing_times
 from stock_assets.sources.base import BAR_COLUMNS
 from stock_assets.sources.errors import MalformedData, NoDataInRange

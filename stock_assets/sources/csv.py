@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.prices import first_invalid_bar
+from stock_assets.forecasting.bars import first_invalid_bar
 from stock_assets.sources._bars import completed, finish_bars, within
 from stock_assets.sources.base import Bars
 from stock_assets.sources.errors import MalformedData, SourceNotConfigured, UnknownTicker, Unreachable

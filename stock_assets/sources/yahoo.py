@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from stock_assets.forecasting.bars import PRICE_COLUMNS
 from stock_assets.forecasting.sessions import sessions_between
 from stock_assets.sources._bars import completed, finish_bars, within
 from stock_assets.sources.base import Bars
@@ -41,7 +42,6 @@ _COLUMNS = {
     "Dividends": "dividends",
     "Stock Splits": "stock_splits",
 }
-_PRICES = ["open", "high", "low", "close", "adj_close"]
 
 # Yahoo's `exchangeName` → calendar of exchange_calendars. Indices have exchange names of their own (SNP, DJI, …).
 _CALENDARS = {
@@ -252,7 +252,7 @@ def _usable(table: pd.DataFrame, calendar: str) -> tuple[pd.DataFrame, dict[date
     reasons = pd.Series("", index=rows.index)
     # For some exchanges Yahoo repeats the last price on holidays, with no volume.
     reasons[_not_a_session(rows["session"], calendar) & (rows["volume"] == 0)] = f"no session of {calendar}, no volume"
-    for price in _PRICES:
+    for price in PRICE_COLUMNS:
         reasons[rows[price].isna() & (reasons == "")] = f"Yahoo has no {price} for this session yet"
     left_out = reasons != ""
     days = (stamp.date() for stamp in rows.loc[left_out, "session"])
