@@ -24,8 +24,22 @@ def _entry(path: Path) -> str:
     return f"- [{title}]({path.name})" + ("" if status == "accepted" else f" ({status})")
 
 
+def _lineage() -> str:
+    from stock_assets.document import render_lineage
+
+    return render_lineage()
+
+
+def _tables() -> str:
+    from storage.document import render_tables
+
+    return render_tables()
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/adr/README.md": adr_index,
+    "docs/lineage.md": _lineage,
+    "docs/tables.md": _tables,
 }
 
 

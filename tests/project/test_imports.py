@@ -9,7 +9,7 @@ LEAVES = ("stock_assets.errors", "stock_assets.settings")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stock_assets.errors": (),
     "stock_assets.settings": ("stock_assets.errors",),
-    "stock_assets.forecasting": ("stock_assets.errors",),
+    "stock_assets.forecasting": LEAVES,
     "stock_assets.sources": (*LEAVES, "stock_assets.forecasting", "storage.tickers"),
     "storage": (*LEAVES, "stock_assets.forecasting.features"),
     "dashboard": (*LEAVES, "storage"),
