@@ -72,6 +72,14 @@ def test_no_prediction_looks_ahead(garch_history, fitted):
         np.testing.assert_allclose(fitted.predict(one_window)[-1], whole[end - 1], atol=1e-6)
 
 
+def test_shifting_the_output_shifts_every_prediction():
+    network = LstmPytorch.fast().make_network(np.zeros(1, np.float32))
+    x = np.random.default_rng(2).random((5, 60, 6), np.float32)
+    before = network.predict(x)
+    network.shift_output(0.25)
+    np.testing.assert_allclose(network.predict(x), before + 0.25, atol=1e-6)
+
+
 def test_rows_with_fewer_than_sixty_sessions_are_not_predicted(garch_history, fitted):
     predicted = fitted.predict(garch_history)
     assert np.isnan(predicted[:59]).all()

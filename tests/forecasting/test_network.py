@@ -14,6 +14,7 @@ class ScriptedNetwork:
         self.outputs = outputs
         self.epoch = 0
         self.orders = []
+        self.shifts = []
 
     def train_epoch(self, x, y, batches):
         self.epoch += 1
@@ -23,6 +24,9 @@ class ScriptedNetwork:
 
     def predict(self, x):
         return np.full(len(x), self.outputs[self.epoch - 1])
+
+    def shift_output(self, amount):
+        self.shifts.append(amount)
 
     def snapshot(self):
         return self.epoch
@@ -58,6 +62,11 @@ def test_every_epoch_sees_each_window_once_in_a_new_order_that_only_the_seed_dec
     assert first.orders == again.orders
     assert first.orders != other.orders
     assert first.largest_batch == 32
+
+
+def test_after_each_epoch_the_output_is_centred_on_the_labels_learned_from():
+    network = run([0.5, 0.4])  # outputs, where every label is zero
+    assert network.shifts == pytest.approx([-0.5, -0.4])
 
 
 def test_progress_shows_both_losses_every_few_epochs_and_where_it_stopped():

@@ -61,6 +61,10 @@ class _KerasNetwork:
         ]
         return np.concatenate(parts).astype(np.float64)
 
+    def shift_output(self, amount: float) -> None:
+        """See `Network.shift_output`."""
+        self.model.layers[-1].bias.assign_add([amount])
+
     def snapshot(self) -> list[Singles]:
         """See `Network.snapshot`."""
         weights: list[Singles] = self.model.get_weights()

@@ -104,6 +104,13 @@ class _TorchNetwork:
             ]
         return np.concatenate(parts).astype(np.float64)
 
+    def shift_output(self, amount: float) -> None:
+        """See `Network.shift_output`."""
+        import torch
+
+        with torch.no_grad():
+            self.layers.get_parameter("output.bias").add_(amount)
+
     def snapshot(self) -> dict[str, "torch.Tensor"]:
         """See `Network.snapshot`."""
         return {name: weight.clone() for name, weight in self.layers.state_dict().items()}
