@@ -1,0 +1,122 @@
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.history import build_history
+from stock_assets.forecasting.predictions import check_predictions, predict_all, predict_sessions
+from storage.tables import PREDICTIONS
+
+
+@pytest.fixture
+def predicted(boosted, garch_history, garch_splits):
+    return predict_all(boosted[0], garch_history, garch_splits, ticker="GARCH", calendar="XNYS")
+
+
+def names(findings):
+    return [finding.name for finding in findings]
+
+
+def test_rows_fit_the_contract_of_the_table(predicted):
+    assert tuple(predicted.columns) == PREDICTIONS.column_names
+    assert not predicted.duplicated(list(PREDICTIONS.key)).any()
+    required = [column.name for column in PREDICTIONS.columns if not column.nullable]
+    assert predicted[required].notna().all(axis=None)
+
+
+def test_each_role_is_answered_by_the_fit_that_did_not_learn_from_it(predicted, boosted, garch_splits):
+    for role, fold, model in (
+        ("validation", "holdout", boosted[0].evaluated),
+        ("test", "holdout", boosted[0].evaluated),
+        ("live", "live", boosted[0].final),
+    ):
+        rows = predicted[predicted["role"] == role]
+        assert set(rows["fold"]) == {fold}
+        assert set(rows["model_version"]) == {model.manifest.version}
+        assert set(rows["session"]) == set(garch_splits["session"][garch_splits["role"] == role])
+        assert (rows["session"] > pd.Timestamp(model.manifest.train_end)).all()
+
+
+def test_the_newest_row_asks_for_the_next_session_of_the_exchange(predicted):
+    newest = predicted.iloc[-1]
+    assert newest["session"] == pd.Timestamp("2012-09-07")  # a Friday
+    assert newest["target_session"] == pd.Timestamp("2012-09-10")
+    assert np.isnan(newest["actual"])
+    assert np.isnan(newest["actual_log_return"])
+
+
+def test_prices_are_on_the_basis_of_the_as_of_close_even_when_dividends_lower_the_adjusted_one(
+    boosted, garch_prices, garch_splits
+):
+    paid = garch_prices.assign(adj_close=garch_prices["adj_close"] * np.linspace(0.7, 1.0, len(garch_prices)))
+    history = build_history(paid, compute_features(paid))
+    rows = predict_all(boosted[0], history, garch_splits, ticker="GARCH", calendar="XNYS")
+    bars = paid.set_index("session")
+    row = rows.iloc[40]
+    then, after = bars.loc[row["session"]], bars.loc[row["target_session"]]
+    assert row["naive"] == then["close"]
+    assert row["actual"] == pytest.approx(then["close"] * after["adj_close"] / then["adj_close"])
+    assert row["actual"] != pytest.approx(after["close"], rel=1e-5)
+    assert row["predicted"] == pytest.approx(then["close"] * np.exp(row["predicted_log_return"]))
+
+
+def test_bounds_are_the_calibrations_in_prices(predicted, boosted):
+    row = predicted.iloc[10]
+    half = boosted[0].evaluated.calibration.quantile(90) * row["volatility"]
+    assert row["lower_90"] == pytest.approx(row["predicted"] * np.exp(-half))
+    assert row["upper_90"] == pytest.approx(row["predicted"] * np.exp(half))
+
+
+def test_only_the_sessions_asked_for_are_predicted(boosted, garch_history):
+    asked = pd.Series(["test", "validation"], index=garch_history["session"].iloc[[650, 640]])
+    rows = predict_sessions(
+        boosted[0].evaluated, garch_history, asked, ticker="GARCH", fold="wf_00", following=date(2012, 9, 10)
+    )
+    assert list(rows["session"]) == list(garch_history["session"].iloc[[640, 650]])
+    assert list(rows["role"]) == ["validation", "test"]
+    assert list(rows["target_session"]) == list(garch_history["session"].iloc[[641, 651]])
+
+
+def test_good_predictions_have_no_findings(predicted, garch_splits):
+    assert check_predictions(predicted, garch_splits) == []
+
+
+def test_a_missing_session_is_found_and_named(predicted, garch_splits):
+    (finding,) = check_predictions(predicted.drop(index=5), garch_splits)
+    assert (finding.name, finding.severity) == ("predictions_complete", "error")
+    assert finding.sessions == (predicted["session"][5].date(),)
+
+
+def test_a_session_the_model_cannot_predict_is_missing_and_not_made_up(boosted, garch_history, garch_splits):
+    blind = garch_history.copy()
+    blind.loc[garch_history.index[-30], "log_return_1"] = np.nan
+    rows = predict_all(boosted[0], blind, garch_splits, ticker="GARCH", calendar="XNYS")
+    (finding,) = check_predictions(rows, garch_splits)
+    assert finding.sessions == (garch_history["session"].iloc[-30].date(),)
+
+
+def test_no_live_prediction_at_all_is_found(predicted, garch_splits):
+    (finding,) = check_predictions(predicted[predicted["fold"] != "live"], garch_splits)
+    assert finding.name == "predictions_complete"
+
+
+def test_sessions_that_a_newer_final_fit_has_learned_from_need_no_live_prediction(predicted, garch_splits):
+    # The splits were frozen when the last three sessions were live; the final fit has learned from two of them since.
+    newest = garch_splits["session"].iloc[-3:]
+    older = garch_splits.assign(role=garch_splits["role"].mask(garch_splits["session"].isin(newest), "live"))
+    rows = predicted[(predicted["fold"] == "live") | ~predicted["session"].isin(newest)]
+    assert check_predictions(rows, older) == []
+
+
+def test_a_session_predicted_twice_is_found(predicted, garch_splits):
+    twice = pd.concat([predicted, predicted.iloc[[7]]])
+    assert names(check_predictions(twice, garch_splits)) == ["predictions_unique"]
+
+
+@pytest.mark.parametrize("column", ["lower_95", "lower_50", "predicted", "upper_80", "upper_95"])
+def test_bounds_out_of_order_are_found(column, predicted, garch_splits):
+    wrong = predicted.copy()
+    wrong.loc[3, column] = wrong.loc[3, "predicted"] * (2.0 if column.startswith("lower") else 0.5)
+    assert names(check_predictions(wrong, garch_splits)) == ["predictions_ordered"]
