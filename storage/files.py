@@ -6,8 +6,9 @@ What belongs here: how one file comes into being or disappears. What does not: w
 import itertools
 import os
 import re
+import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 _COUNTER = itertools.count()
@@ -49,14 +50,16 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def remove_abandoned(folder: Path) -> Iterator[Path]:
-    """Remove the temporary files of dead writers below `folder`; yields what was removed."""
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = Path(parent, name)
-            if is_abandoned(path):
-                path.unlink(missing_ok=True)
-                yield path
+def remove_abandoned(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Remove what dead writers left in `folder`, and below it if `deep`. Returns what was removed, in order."""
+    found = folder.rglob(".*.tmp*") if deep else folder.glob(".*.tmp*")
+    abandoned = sorted(path for path in found if is_abandoned(path))
+    for path in abandoned:
+        if path.is_dir():  # where a database spilled what did not fit in memory
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return abandoned
 
 
 def sync_file(path: Path) -> None:

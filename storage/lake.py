@@ -137,7 +137,7 @@ class Lake:
             if table.append_only and compaction.is_pending(self.root / table.name):
                 with locks.exclusive(self._lock(table.name)):
                     compaction.finish(self.root / table.name)
-        return sorted(remove_abandoned(self.root))
+        return remove_abandoned(self.root)
 
     @contextmanager
     def steady(self) -> Iterator[None]:

@@ -71,7 +71,8 @@ class Publisher:
     def _publish(self, *, from_scratch: bool) -> Publication:
         folder = published_folder(self.home)
         with locks.exclusive(folder / ".publisher.lock"), self._connection() as connection:
-            list(remove_abandoned(folder))
+            remove_abandoned(folder)
+            remove_abandoned(self.home, deep=False)  # a copy for people that was never finished
             self._compact_lake()
             newest = max(generations(self.home), default=0)  # 0: nothing published yet
             state = None if from_scratch or not newest else build.state_of(connection, self._path(newest))

@@ -59,7 +59,10 @@ def test_a_dead_writers_files_are_swept_and_nobody_elses(tmp_path: Path) -> None
     ]
     for path in (*abandoned, *kept):
         path.touch()
-    assert sorted(remove_abandoned(tmp_path)) == sorted(abandoned)
+    spilled = tmp_path / f".spill.{host()}.{dead}.7.tmp"
+    spilled.mkdir()
+    (spilled / "block").touch()
+    assert remove_abandoned(tmp_path) == sorted([*abandoned, spilled])
     assert sorted(tmp_path.iterdir()) == sorted(kept)
 
 
@@ -69,3 +72,11 @@ def test_a_process_one_may_not_signal_counts_as_alive(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(os, "kill", refuse)  # as root, which may signal anybody, this cannot be had for real
     assert not is_abandoned(tmp_path / f".x.{host()}.4242.0.tmp")
+
+
+def test_only_the_folder_itself_is_swept_unless_asked_to_go_deep(tmp_path: Path) -> None:
+    below = tmp_path / "models" / f".x.{host()}.{_dead_process()}.0.tmp"
+    below.parent.mkdir()
+    below.touch()
+    assert remove_abandoned(tmp_path, deep=False) == []
+    assert remove_abandoned(tmp_path) == [below]
