@@ -45,7 +45,7 @@ def _sections(specs: list[dg.AssetSpec]) -> list[str]:
 
 
 def _dependencies(spec: dg.AssetSpec) -> list[dg.AssetDep]:
-    return sorted(spec.deps, key=lambda dep: dep.asset_key.path)
+    return sorted(spec.deps, key=lambda dep: list(dep.asset_key.path))
 
 
 def _name(key: dg.AssetKey) -> str:
@@ -54,4 +54,3 @@ def _name(key: dg.AssetKey) -> str:
 
 def _node(key: dg.AssetKey) -> str:
     return "_".join(key.path)
-

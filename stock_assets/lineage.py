@@ -98,7 +98,7 @@ def _recorded(warehouse: Warehouse, ticker: str, stage: str) -> Iterator[None]:
 def record_status(lake: Lake, ticker: str, status: str, *, reason: str | None = None, **facts: str) -> None:
     """Update a ticker's row: its status, its reason (None clears it) and any of calendar, currency, source."""
     stored = lake.read("tickers", ticker=ticker)
-    row: dict[str, Any] = stored.iloc[0].to_dict() if len(stored) else dict.fromkeys(TABLES["tickers"].column_names)
+    row = {name: stored[name].iloc[0] if len(stored) else None for name in TABLES["tickers"].column_names}
     now = pd.Timestamp(datetime.now(UTC)).tz_convert("UTC")
     row |= {"ticker": ticker, "status": status, "reason": reason, "updated_at": now} | facts
     lake.write("tickers", pd.DataFrame([row]), ticker=ticker)

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 
@@ -12,7 +12,9 @@ from stock_assets.settings import load_settings
 from stock_assets.sources import open_source
 from stock_assets.sources.base import Source
 from storage.lake import Lake
-from storage.publisher import Publication, Publisher
+
+if TYPE_CHECKING:
+    from storage.publisher import Publication
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type parameter is for resources that yield something else
@@ -35,8 +37,10 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type 
         """Model artifacts."""
         return ArtifactStore(self.path / "models")
 
-    def publish(self) -> Publication:
+    def publish(self) -> "Publication":
         """Bring the published database up to the lake."""
+        from storage.publisher import Publisher
+
         return Publisher(self.path).publish()
 
 

@@ -31,8 +31,7 @@ class StepsAndProgress(logging.Filter):
         return record.levelno >= logging.INFO
 
 
-@dg.logger(description="Compact progress for people at a terminal.")
-def terminal_logger(_: dg.InitLoggerContext) -> logging.Logger:
+def make_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """A logger on stderr that shows steps and progress only."""
     logger = logging.Logger("stock-assets", logging.DEBUG)
     handler = logging.StreamHandler()
@@ -40,6 +39,9 @@ def terminal_logger(_: dg.InitLoggerContext) -> logging.Logger:
     handler.setFormatter(TerminalFormatter())
     logger.addHandler(handler)
     return logger
+
+
+terminal_logger = dg.LoggerDefinition(make_logger, description="Compact progress for people at a terminal.")
 
 
 def _meta(record: logging.LogRecord) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import dagster as dg
 import pandas as pd
 
 from stock_assets.forecasting.champion import decide, is_news
-from stock_assets.forecasting.evaluation import on_current_splits
 from stock_assets.lineage import lineage_asset
 from stock_assets.resources import Warehouse
 
@@ -18,20 +17,18 @@ from stock_assets.resources import Warehouse
     kinds={"pandas"},
     description="The random walk until a model's one-sided Clark-West test rejects at 5 % (Holm over models) and its "
     "RMSE is lower, on validation rows. Every decision is kept with its reason.",
-    ins={name: dg.AssetIn(name) for name in ("splits", "evaluation")},
+    ins={"evaluation": dg.AssetIn("evaluation")},
 )
 def champion(
-    context: dg.AssetExecutionContext, splits: pd.DataFrame, evaluation: pd.DataFrame, warehouse: Warehouse
+    context: dg.AssetExecutionContext, evaluation: pd.DataFrame, warehouse: Warehouse
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Decide, and keep the decision if it says anything new."""
     ticker = context.partition_key
-    predictions, _ = on_current_splits(warehouse.lake.read("predictions", ticker=ticker), splits)
     final = current_finals(warehouse, ticker)
     decision = decide(
-        predictions,
         evaluation,
         ticker=ticker,
-        versions=final["version"].to_dict(),
+        versions={str(model): version for model, version in final["version"].items()},
         promotable=final.index[final["target"] == "log_return"],
         decided_at=datetime.now(UTC),
     )

@@ -48,6 +48,8 @@ def raw_prices(
             "new_bars": news.n_new,
             "restated_bars": news.n_restated,
             "revised_volumes": news.n_revised,
+            "carried_bars": news.n_carried,
+            "bars_missing_from_the_restated_history": len(news.missing),
             "dropped_bars": len(bars.dropped),
         },
     )

@@ -4,7 +4,9 @@ What belongs here: which commands exist, and how an error reaches the person. Wh
 calls storage, the domain or Dagster). Modules import heavy libraries inside their functions, so that `--help` is quick.
 """
 
+import atexit
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -31,7 +33,13 @@ _MACHINE_TROUBLE = frozenset({errno.EACCES, errno.EPERM, errno.ENOSPC, errno.ERO
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if "tensorflow" not in sys.modules:
+        sys.exit(code)
+    # With TensorFlow loaded, DuckDB's binding prints pages about its own types while modules are torn down.
+    atexit._run_exitfuncs()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

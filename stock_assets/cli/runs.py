@@ -131,13 +131,18 @@ def _universe(settings: Settings, named: Sequence[str], cut_off: Sequence[str]) 
 def _report(settings: Settings, tickers: Sequence[str]) -> None:
     from stock_assets.cli import show
     from storage import queries
+    from storage.published import Reader
 
     console = output()
     for ticker in tickers:
-        newest = queries.latest_forecasts(ticker, home=settings.home)
-        sample = {ticker} if (newest["source"] == "sample").any() else set()
-        show.leaderboard(queries.leaderboard(ticker, home=settings.home), console, sample=sample)
-        show.champions(queries.champion(ticker, home=settings.home), console)
+        with Reader(settings.home) as reader:
+            scores = queries.leaderboard(reader, ticker)
+            champion = queries.champion(reader, ticker)
+            newest = queries.latest_forecasts(reader, ticker)
+        # Validation rows chose the champion; only rows that nothing was chosen on are shown as scores.
+        scores = scores[scores["role"] != "validation"]
+        show.leaderboard(scores, console, sample=set(newest.loc[newest["source"] == "sample", "ticker"]))
+        show.champions(champion, console)
         show.forecasts(newest, console)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from stock_assets.forecasting.errors import NotTrained
 from stock_assets.forecasting.models import BENCHMARK
-from stock_assets.forecasting.significance import clark_west, holm
+from stock_assets.forecasting.significance import holm
 from stock_assets.forecasting.splits import HOLDOUT
 
 LEVEL = 0.05
@@ -20,7 +20,6 @@ LEVEL = 0.05
 
 
 def decide(
-    predictions: pd.DataFrame,
     evaluation: pd.DataFrame,
     *,
     ticker: str,
@@ -35,8 +34,7 @@ def decide(
     lowest RMSE.
 
     Args:
-        predictions: rows of table `predictions` of the ticker, all models.
-        evaluation: its rows of table `evaluation`, made from these predictions.
+        evaluation: the ticker's rows of table `evaluation`.
         ticker: symbol.
         versions: version of each model's final fit.
         promotable: models that predict log returns; the reference formulation is never promoted.
@@ -50,7 +48,7 @@ def decide(
     """
     scored = _holdout(evaluation, "validation")
     candidates = scored[scored.index.isin(promotable) & (scored.index != BENCHMARK)]
-    adjusted = holm({str(model): _clark_west(predictions, str(model)) for model in candidates.index})
+    adjusted = holm({str(model): p_value for model, p_value in candidates["clark_west_p"].items()})
     candidates = candidates.assign(p_value=pd.Series(adjusted, dtype=float))
     is_better = (candidates["p_value"] < LEVEL) & (candidates["rmse"] < candidates["rmse_random_walk"])
     passed = candidates[is_better].sort_values("rmse")
@@ -92,14 +90,6 @@ def is_news(decision: pd.DataFrame, earlier: pd.DataFrame) -> bool:
 def _holdout(evaluation: pd.DataFrame, role: str) -> pd.DataFrame:
     rows = evaluation[(evaluation["scheme"] == HOLDOUT) & (evaluation["role"] == role)]
     return rows.set_index("model").sort_index()
-
-
-def _clark_west(predictions: pd.DataFrame, model: str) -> float:
-    is_wanted = (
-        (predictions["model"] == model) & (predictions["fold"] == HOLDOUT) & (predictions["role"] == "validation")
-    )
-    rows = predictions[is_wanted & predictions["actual_log_return"].notna()].sort_values("session")
-    return clark_west(rows["actual_log_return"], rows["predicted_log_return"])
 
 
 def _reason(champion: str, ranked: pd.DataFrame, n_tested: int, test: pd.DataFrame) -> str:

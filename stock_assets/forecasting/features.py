@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-import duckdb
 import numpy as np
 import pandas as pd
 
@@ -206,6 +205,8 @@ def compute_features(prices: pd.DataFrame) -> pd.DataFrame:
     Raises:
         TooFewRows: no ticker has a row; names each with its number of sessions.
     """
+    import duckdb
+
     with duckdb.connect() as connection:
         connection.register("prices", prices)
         features = connection.execute(f"{features_sql('prices')} ORDER BY ticker, session").df()

@@ -14,6 +14,7 @@ from stock_assets.settings import Settings
 from storage.lake import Lake
 
 SMALL = ("random_walk", "xgboost")
+Writer = Callable[..., Path]
 
 
 class Desk:
@@ -61,7 +62,7 @@ def csv_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def write_csv(csv_dir: Path) -> Callable[..., Path]:
+def write_csv(csv_dir: Path) -> Writer:
     """Write bundled bars in Yahoo's download format."""
 
     def write(ticker: str, bars_of: str = "IBM", rows: int = 700, **changes: Any) -> Path:

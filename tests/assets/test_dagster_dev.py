@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+import storage
 from stock_assets.settings import PROJECT_ROOT
-from storage import queries
 
 LOCATION = {"repositoryLocationName": "stock-assets", "repositoryName": "__repository__"}
 
@@ -23,7 +23,9 @@ ADD_PARTITION = """mutation($repository: RepositorySelector!) {
   addDynamicPartition(partitionsDefName: "ticker", partitionKey: "AAPL", repositorySelector: $repository) { __typename }
 }"""
 LAUNCH = """mutation($params: ExecutionParams!) {
-  launchRun(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
+  launchRun(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
 }"""
 STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 ASSETS = "{ assetNodes { groupName assetKey { path } partitionDefinition { name } } }"
@@ -84,7 +86,8 @@ def test_materialising_aapl_from_the_ui_ends_with_a_forecast(ui: Ui, tmp_path: P
     nodes = ui.ask(ASSETS)["assetNodes"]
     assert {node["partitionDefinition"]["name"] for node in nodes} == {"ticker"}
     assert sorted({node["groupName"] for node in nodes})[0] == "1_prices"
-    assert ui.ask(ADD_PARTITION, repository=LOCATION)["addDynamicPartition"]["__typename"] == "AddDynamicPartitionSuccess"
+    added = ui.ask(ADD_PARTITION, repository=LOCATION)["addDynamicPartition"]
+    assert added["__typename"] == "AddDynamicPartitionSuccess"
 
     chosen = [
         {"path": node["assetKey"]["path"]}
@@ -102,5 +105,5 @@ def test_materialising_aapl_from_the_ui_ends_with_a_forecast(ui: Ui, tmp_path: P
         assert time.monotonic() < deadline, status
         time.sleep(1)
     assert status == "SUCCESS", (tmp_path / "log").read_text()
-    forecasts = queries.latest_forecasts("AAPL", home=tmp_path / "home")
+    forecasts = storage.table("latest_forecasts", home=tmp_path / "home", ticker="AAPL")
     assert set(forecasts["model"]) == {"random_walk", "xgboost"}

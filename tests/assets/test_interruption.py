@@ -13,13 +13,12 @@ import pytest
 
 from stock_assets.runs import open_instance
 from stock_assets.settings import Settings
-from storage.contracts import check_frame
+from storage.contracts import conform
 from storage.lake import Lake
 from storage.tables import TABLES
 
-COMMAND = [
-    sys.executable, "-m", "stock_assets.cli", "run", "-t", "AAPL", "--source", "sample", "--fast", "--models", "xgboost",
-]  # fmt: skip
+PROGRAM = str(Path(sys.executable).with_name("stock-assets"))
+COMMAND = [PROGRAM, *["run", "--ticker", "AAPL", "--source", "sample", "--fast", "--models", "xgboost"]]
 
 
 def _start(home: Path) -> subprocess.Popen[bytes]:
@@ -50,7 +49,7 @@ def test_a_run_killed_at_any_moment_is_marked_and_completed_by_the_next_command(
 
     lake = Lake(home / "lake")
     for name, table in TABLES.items():
-        check_frame(table, lake.read(name))
+        conform(table, lake.read(name))
     assert set(lake.read("forecasts")["model"]) == {"random_walk", "xgboost"}
     assert not [path for path in home.rglob("*") if ".writing-" in path.name or path.name.endswith(".tmp")]
     with open_instance(Settings(home=home)) as instance:

@@ -1,22 +1,24 @@
 """The lineage on a real Dagster instance, a real lake and real bars."""
 
+from pathlib import Path
+
 import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
 
+import storage
 from stock_assets.definitions import defs
-from storage import queries
 from storage.publisher import Publisher
 from storage.tables import TABLES
-from tests.assets.conftest import SMALL, Desk
+from tests.assets.conftest import SMALL, Desk, Writer
 
 
 def test_one_run_leads_from_bars_to_a_forecast(desk: Desk) -> None:
     outcome = desk.run("AAPL")
 
     assert outcome.reason is None
-    forecasts = queries.latest_forecasts("AAPL", home=desk.settings.home)
+    forecasts = storage.table("latest_forecasts", home=desk.settings.home, ticker="AAPL")
     assert set(forecasts["model"]) == set(SMALL)
     assert (forecasts["lower_90"] < forecasts["predicted"]).all()
     assert (forecasts["predicted"] < forecasts["upper_90"]).all()
@@ -29,7 +31,7 @@ def test_one_run_leads_from_bars_to_a_forecast(desk: Desk) -> None:
 def test_random_walk_stands_beside_every_score(desk: Desk) -> None:
     desk.run("AAPL")
 
-    scores = queries.leaderboard("AAPL", home=desk.settings.home)
+    scores = storage.table("leaderboard", home=desk.settings.home, ticker="AAPL")
     walk = scores[scores["model"] == "random_walk"].set_index("role")["rmse"]
     assert set(scores["role"]) == {"validation", "test"}
     for row in scores.itertuples():
@@ -67,7 +69,7 @@ def test_daily_forecast_trains_nothing(desk: Desk) -> None:
     pd.testing.assert_frame_equal(desk.lake.read("splits"), splits)
 
 
-def test_names_that_need_care_go_through_the_whole_lineage(desk: Desk, write_csv, csv_dir) -> None:  # noqa: ANN001
+def test_names_that_need_care_go_through_the_whole_lineage(desk: Desk, write_csv: Writer, csv_dir: Path) -> None:
     for ticker in ("BRK-B", "^GSPC", "BF.B"):
         write_csv(ticker)
         assert desk.run(ticker, source="csv", csv_dir=str(csv_dir)).reason is None
@@ -85,12 +87,15 @@ def test_a_hostile_partition_is_refused_in_one_line(desk: Desk, hostile: str) ->
     assert desk.lake.read("tickers").empty
 
 
-def test_of_three_tickers_the_bad_one_is_red_and_named_and_the_others_complete(desk: Desk, write_csv, csv_dir) -> None:  # noqa: ANN001
+def test_of_three_tickers_the_bad_one_is_red_and_named_and_the_others_complete(
+    desk: Desk, write_csv: Writer, csv_dir: Path
+) -> None:
     write_csv("GOOD-A")
     write_csv("SHORT", rows=100)
     write_csv("GOOD-B", bars_of="MSFT")
 
-    outcomes = {name: desk.run(name, source="csv", csv_dir=str(csv_dir)) for name in ("GOOD-A", "SHORT", "GOOD-B", "NONE")}
+    names = ("GOOD-A", "SHORT", "GOOD-B", "NONE")
+    outcomes = {name: desk.run(name, source="csv", csv_dir=str(csv_dir)) for name in names}
 
     assert outcomes["GOOD-A"].reason is None
     assert outcomes["GOOD-B"].reason is None
@@ -105,7 +110,7 @@ def test_of_three_tickers_the_bad_one_is_red_and_named_and_the_others_complete(d
     assert {run.tags["dagster/partition"] for run in failed} == {"SHORT", "NONE"}
 
 
-def test_a_ticker_that_goes_bad_keeps_its_last_good_rows(desk: Desk, write_csv, csv_dir) -> None:  # noqa: ANN001
+def test_a_ticker_that_goes_bad_keeps_its_last_good_rows(desk: Desk, write_csv: Writer, csv_dir: Path) -> None:
     file = write_csv("IBM")
     desk.run("IBM", source="csv", csv_dir=str(csv_dir))
     before = desk.lake.read("prices"), desk.lake.read("forecasts")
@@ -122,7 +127,7 @@ def test_a_ticker_that_goes_bad_keeps_its_last_good_rows(desk: Desk, write_csv, 
     assert desk.lake.read("tickers")["status"].tolist() == ["failed"]
 
 
-def test_bars_of_two_sources_never_mix(desk: Desk, write_csv, csv_dir) -> None:  # noqa: ANN001
+def test_bars_of_two_sources_never_mix(desk: Desk, write_csv: Writer, csv_dir: Path) -> None:
     desk.run("IBM", job="fetch")
     write_csv("IBM")
 

@@ -31,7 +31,6 @@ def decide_between(*, promotable: set[str] | None = None, **models: tuple[np.nda
         )
     )
     return decide(
-        predictions,
         evaluate(predictions, scale_mae=1.0),
         ticker="T",
         versions={name: f"{name}-final" for name in everyone},
@@ -104,7 +103,6 @@ def test_without_test_rows_the_reason_ends_early() -> None:
         [predictions_of("random_walk", np.zeros(120), VALIDATION), predictions_of("noise", NOISE, VALIDATION)]
     )
     decision = decide(
-        predictions,
         evaluate(predictions, scale_mae=1.0),
         ticker="T",
         versions={"random_walk": "1"},
@@ -117,7 +115,6 @@ def test_without_test_rows_the_reason_ends_early() -> None:
 def test_without_any_scored_row_the_random_walk_is_champion_of_nothing() -> None:
     predictions = predictions_of("random_walk", np.zeros(120), VALIDATION).assign(actual=np.nan)
     row = decide(
-        predictions,
         evaluate(predictions, scale_mae=1.0),
         ticker="T",
         versions={"random_walk": "1"},
@@ -133,7 +130,6 @@ def test_a_champion_without_a_final_fit_is_an_error_with_the_cure() -> None:
         NotTrained, match=r"random_walk is the champion of T and has no final fit.*xgboost.*materialise"
     ):
         decide(
-            predictions,
             evaluate(predictions, scale_mae=1.0),
             ticker="T",
             versions={"xgboost": "1"},
@@ -165,7 +161,6 @@ def test_on_simulated_random_walks_hardly_any_model_is_promoted() -> None:
             ]
         )
         decision = decide(
-            predictions,
             evaluate(predictions, scale_mae=1.0),
             ticker="T",
             versions=dict.fromkeys([*models, "random_walk"], "1"),
