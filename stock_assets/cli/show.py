@@ -22,7 +22,14 @@ NOT_ADVICE = "Not investment advice."
 
 
 def _better(rows: Sequence[Row]) -> list[str]:
-    return ["benchmark" if row["model"] == BENCHMARK else evidence(row["clark_west_p"]) for row in rows]
+    return [_verdict(row) for row in rows]
+
+
+def _verdict(row: Row) -> str:
+    if row["model"] == BENCHMARK:
+        return "benchmark"
+    # A model that found nothing worth saying predicts no change: there are no two forecasts to test.
+    return "same as it" if row["std_ratio"] == 0 else evidence(row["clark_west_p"])
 
 
 LEADERBOARD = (

@@ -96,6 +96,12 @@ def test_a_table_of_each_ticker_and_role_is_printed_under_its_name() -> None:
     assert len(_lines_with(_printed(console), "IBM, holdout test rows — SAMPLE DATA")) == 1
 
 
+def test_a_model_that_says_what_the_random_walk_says_is_called_the_same() -> None:
+    console = _console()
+    show.leaderboard(_scores(std_ratio=0.0, clark_west_p=np.nan), console)
+    assert len(_lines_with(_printed(console), "same as it")) == 2
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_no_number_is_cut_where_the_window_is_narrow(width: int) -> None:
     console = _console(width)
