@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from storage import queries
 from storage.contracts import conform
@@ -36,6 +37,13 @@ ROWS = {
 REPEATS = 10
 
 
+def realistic(name: str, n: int, **fixed: object) -> pd.DataFrame:
+    """Rows whose texts repeat, as sources, folds, roles and versions do."""
+    key = TABLES[name].key
+    texts = {c.name: c.name for c in TABLES[name].columns if c.type == "VARCHAR" and c.name not in key}
+    return rows(name, n, **texts).assign(**fixed)
+
+
 def build_lake(root: Path, tickers: list[str], models: list[str]) -> None:
     """Write the files directly: thousands of synced writes would measure the disk."""
     write_version(root, SCHEMA_VERSION)
@@ -46,12 +54,12 @@ def build_lake(root: Path, tickers: list[str], models: list[str]) -> None:
                 where = partition(name, ticker, model)
                 path = partition_path(root, table, where)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_rows(conform(table, rows(name, n).assign(**where)), path)
+                write_rows(conform(table, realistic(name, n, **where)), path)
     for name in ("forecasts", "forecast_scores", "raw_prices"):
         (root / name).mkdir(parents=True, exist_ok=True)
         for ticker in tickers[:: 1 if name == "raw_prices" else 10]:
             n = 1256 if name == "raw_prices" else 100
-            write_rows(conform(TABLES[name], rows(name, n, ticker=ticker)), new_append_path(root, TABLES[name]))
+            write_rows(conform(TABLES[name], realistic(name, n, ticker=ticker)), new_append_path(root, TABLES[name]))
 
 
 def change(publisher: Publisher, ticker: str, models: list[str], seed: int) -> None:
