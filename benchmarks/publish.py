@@ -38,10 +38,11 @@ REPEATS = 10
 
 
 def realistic(name: str, n: int, **fixed: object) -> pd.DataFrame:
-    """Rows whose texts repeat, as sources, folds, roles and versions do."""
+    """Rows whose texts repeat, as sources, roles and versions do, and whose prices are in cents."""
     key = TABLES[name].key
     texts = {c.name: c.name for c in TABLES[name].columns if c.type == "VARCHAR" and c.name not in key}
-    return rows(name, n, **texts).assign(**fixed)
+    frame = rows(name, n, **texts).assign(**fixed)
+    return frame.round(2) if name in ("prices", "raw_prices") else frame
 
 
 def build_lake(root: Path, tickers: list[str], models: list[str]) -> None:
@@ -68,7 +69,7 @@ def change(publisher: Publisher, ticker: str, models: list[str], seed: int) -> N
     for name in ("prices", "features"):
         lake.write(name, rows(name, ROWS[name], seed=seed, ticker=ticker), ticker=ticker)
     for model in models:
-        frame = rows("predictions", ROWS["predictions"], seed=seed, ticker=ticker, model=model)
+        frame = realistic("predictions", ROWS["predictions"], ticker=ticker, model=model)
         lake.write("predictions", frame, ticker=ticker, model=model)
     lake.append("forecasts", rows("forecasts", len(models), seed=seed, ticker=ticker))
 

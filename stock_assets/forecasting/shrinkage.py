@@ -6,6 +6,10 @@ import numpy as np
 
 from stock_assets.forecasting.models._base import Floats
 
+LEAST = 0.1
+"""Share of a prediction that always remains. A model silenced to exactly 0 could not be tested any more: Clark-West and
+direction look at what it says, not at how loudly, and only the models lucky on their inner folds would face them."""
+
 
 @dataclass(frozen=True)
 class Shrinkage:
@@ -33,14 +37,14 @@ class Shrinkage:
 
     @property
     def coefficient(self) -> float:
-        """Factor for the predictions: the slope of outcomes on predictions, held to [0, 1].
+        """Factor for the predictions: the slope of outcomes on predictions, held to [`LEAST`, 1]; 0 if there are none.
 
         Without intercept (Mincer & Zarnowitz 1969) and by weighted least squares, so that a few restless weeks do not
         decide. Never above 1: out-of-sample predictions are not a reason to say more than the model does.
         """
         if self.predicted_square <= 0.0:
             return 0.0
-        return float(np.clip(self.cross / self.predicted_square, 0.0, 1.0))
+        return float(np.clip(self.cross / self.predicted_square, LEAST, 1.0))
 
     def to_json(self) -> dict[str, float]:
         """Its sums and, for people, the coefficient."""

@@ -35,24 +35,33 @@ def _wait_for_first_step(home: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_a_run_killed_at_any_moment_is_marked_and_completed_by_the_next_command(tmp_path: Path, seed: int) -> None:
-    home = tmp_path / "home"
+def kill_and_complete(folder: Path, seed: int) -> float:
+    """Kill a run some time after its first step, run again, check everything; returns when it was killed (seconds)."""
+    home = folder / "home"
     process = _start(home)
     _wait_for_first_step(home, process)
-    time.sleep(random.Random(seed).uniform(0.0, 3.0))  # noqa: S311 - a moment to kill at, not a secret
+    after = random.Random(seed).uniform(0.0, 4.0)  # noqa: S311 - a moment to kill at, not a secret
+    time.sleep(after)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
-    assert subprocess.run(COMMAND, env=os.environ | {"STOCK_ASSETS_HOME": str(home)}, check=False).returncode == 0
+    environment = os.environ | {"STOCK_ASSETS_HOME": str(home)}
+    again = subprocess.run(COMMAND, env=environment, check=False, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
 
     lake = Lake(home / "lake")
     for name, table in TABLES.items():
         conform(table, lake.read(name))
     assert set(lake.read("forecasts")["model"]) == {"random_walk", "xgboost"}
-    assert not [path for path in home.rglob("*") if ".writing-" in path.name or path.name.endswith(".tmp")]
+    assert not [path for path in home.rglob("*") if ".writing" in path.name or path.name.endswith(".tmp")]
     with open_instance(Settings(home=home)) as instance:
         unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
         assert instance.get_runs(unfinished) == []
         assert instance.get_runs()[0].status is dg.DagsterRunStatus.SUCCESS
+    return after
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_run_killed_at_any_moment_is_marked_and_completed_by_the_next_command(tmp_path: Path, seed: int) -> None:
+    kill_and_complete(tmp_path, seed)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from stock_assets.forecasting.shrinkage import Shrinkage
+from stock_assets.forecasting.shrinkage import LEAST, Shrinkage
 
 RNG = np.random.default_rng(0)
 PREDICTED = 0.01 * RNG.standard_normal(300)
@@ -19,7 +19,7 @@ def test_the_coefficient_is_the_weighted_least_squares_slope():
     assert Shrinkage.measure(PREDICTED, actual, VOLATILITY).coefficient == pytest.approx(slope)
 
 
-@pytest.mark.parametrize(("slope", "expected"), [(-0.5, 0.0), (1.7, 1.0), (0.25, 0.25), (1.0, 1.0)])
+@pytest.mark.parametrize(("slope", "expected"), [(-0.5, LEAST), (1.7, 1.0), (0.25, 0.25), (1.0, 1.0)])
 def test_it_never_turns_a_prediction_round_nor_blows_it_up(slope, expected):
     assert Shrinkage.measure(PREDICTED, slope * PREDICTED, VOLATILITY).coefficient == pytest.approx(expected)
 

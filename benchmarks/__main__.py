@@ -1,0 +1,23 @@
+"""`make bench`: every budget that exists so far, as ratios measured in one run on this machine."""
+
+import subprocess
+import sys
+
+PARTS = {
+    "Import of the code location": ["benchmarks.imports"],
+    "Lineage against bare fits": ["benchmarks.lineage"],
+    "Training speed of the networks": ["benchmarks.training"],
+    "Features against pandas": ["benchmarks.features"],
+    "Publishing and querying": ["benchmarks.publish"],
+    "Storage under load": ["benchmarks.storage_load", "load"],
+}
+
+
+def main() -> None:
+    for title, module in PARTS.items():
+        print(f"\n== {title} (python -m {' '.join(module)})", flush=True)
+        subprocess.run([sys.executable, "-m", *module], check=True)
+
+
+if __name__ == "__main__":
+    main()
