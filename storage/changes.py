@@ -33,9 +33,12 @@ class Change:
 
 def find_changes(root: Path, published: State) -> list[Change]:
     """Compare the lake's files with those published; tables without a difference are left out."""
+    by_table: dict[str, State] = {name: {} for name in TABLES}
+    for path, mark in published.items():
+        by_table[path.partition("/")[0]][path] = mark
     changes = []
-    for table in TABLES.values():
-        before = {path: mark for path, mark in published.items() if path.startswith(f"{table.name}/")}
+    for name, table in TABLES.items():
+        before = by_table[name]
         now = scan(root, table)
         outdated = tuple(path for path, mark in before.items() if now.get(path) != mark)
         from_scratch = table.append_only and bool(outdated)

@@ -7,6 +7,8 @@ from storage import engine
 from storage.ddl import create_all, view_columns
 from storage.tables import TABLES, VIEWS, Column, Table
 
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "tables.md"
+
 _INTRO = """# Tables
 
 Made from `storage/tables.py` by `python -m storage.document`; do not edit.
@@ -50,9 +52,8 @@ def _columns(columns: Iterable[Column]) -> list[str]:
     return ["| column | type | unit | nullable | meaning |", "|---|---|---|---|---|", *rows]
 
 
-def main() -> None:
-    """Write the document into the project."""
-    path = Path(__file__).resolve().parent.parent / "docs" / "tables.md"
+def main(path: Path = DOCUMENT) -> None:
+    """Write the document, into the project unless told otherwise."""
     path.write_text(render_tables(), encoding="utf-8")
 
 
