@@ -152,7 +152,8 @@ class Lake:
             yield
 
     def _read_rows(self, table: Table, where: Mapping[str, Value]) -> pa.Table:
-        condition = condition_for(table, where)
+        # Partition columns are answered by the choice of files.
+        condition = condition_for(table, {name: v for name, v in where.items() if name not in table.partition_by})
         found = [arrow_schema(table).empty_table()]
         for path in scan(self.root, table):
             content = read_rows(self.root, table, path, condition) if _may_hold(table, path, where) else None

@@ -4,7 +4,7 @@ import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ import pandas as pd
 from stock_assets.forecasting.errors import NotConverged
 from stock_assets.forecasting.models._base import Fitted, Floats, Forecaster, Progress
 from stock_assets.forecasting.models._windows import to_log_return
+
+if TYPE_CHECKING:
+    from threadpoolctl import threadpool_limits
 
 _FILE = "parameters.json"
 _STARTS: tuple[tuple[float, ...] | None, ...] = (
@@ -45,7 +48,7 @@ class Sarima(Forecaster):
         scale = float(differences.std()) or 1.0
         model = _arma(differences / scale)
         for number, start in enumerate(_STARTS, start=1):
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _one_thread():
                 # Convergence is asked about below; a start outside the stationary region is replaced by statsmodels.
                 warnings.simplefilter("ignore")
                 result = model.fit(start_params=start, maxiter=self.max_iterations, disp=0)
@@ -82,7 +85,9 @@ class FittedSarima(Fitted):
         """One pass of the Kalman filter; the predicted log return of every row, shape (len(history),)."""
         differences = _differences(history, self.forecaster) / self.scale
         # The first session has no difference: a missing observation, which the filter steps over.
-        filtered = _arma(differences).filter(np.asarray(self.parameters)).filter_results
+        model = _arma(differences)
+        with _one_thread():
+            filtered = model.filter(np.asarray(self.parameters)).filter_results
         # Column t + 1 of the predicted states is what is known of t + 1 at t.
         ahead = filtered.design[0, :, 0] @ filtered.predicted_state[:, 1:] * self.scale
         if self.forecaster.target == "log_return":
@@ -106,3 +111,13 @@ def _arma(differences: Floats) -> Any:
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
     return SARIMAX(differences, order=(2, 0, 2), trend=None)
+
+
+def _one_thread() -> "threadpool_limits":
+    """Its matrices have five rows: handing them to a pool of threads takes ten times as long as the work.
+
+    Only libraries that are loaded already are held, so it comes after the import of statsmodels.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1)
