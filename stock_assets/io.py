@@ -18,7 +18,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         """Write, publish, and show what was written."""
         table = TABLES[context.definition_metadata["table"]]
         if table.append_only:
-            self.warehouse.lake.append(table.name, obj)
+            self.warehouse.lake.append(table.name, obj, only_new=True)
         else:
             self.warehouse.lake.write(table.name, obj, **self._partition(context, table.partition_by))
         publication = self.warehouse.publish()

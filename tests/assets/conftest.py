@@ -1,6 +1,7 @@
 """A home, a real Dagster instance on disk, and the lineage run in this process."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +40,28 @@ class Desk:
         return set(self.instance.get_materialized_partitions(dg.AssetKey(asset.split("/"))))
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of an empty home, in the environment too."""
-    monkeypatch.setenv("STOCK_ASSETS_HOME", str(tmp_path / "home"))
-    return Settings(home=tmp_path / "home", source="sample")
+@contextmanager
+def _open_desk(folder: Path) -> Iterator[Desk]:
+    settings = Settings(home=folder / "home", source="sample")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("STOCK_ASSETS_HOME", str(settings.home))
+        with open_instance(settings) as instance:
+            yield Desk(settings, instance)
 
 
 @pytest.fixture
-def desk(home: Settings) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """An empty home with its Dagster instance."""
-    with open_instance(home) as instance:
-        yield Desk(home, instance)
+    with _open_desk(tmp_path) as desk:
+        yield desk
+
+
+@pytest.fixture(scope="module")
+def finished_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A home in which AAPL has been run once. Shared: a test may rerun it, never change it."""
+    with _open_desk(tmp_path_factory.mktemp("finished")) as desk:
+        assert desk.run("AAPL").reason is None
+        yield desk
 
 
 @pytest.fixture

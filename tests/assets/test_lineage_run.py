@@ -14,11 +14,8 @@ from storage.tables import TABLES
 from tests.assets.conftest import SMALL, Desk, Writer
 
 
-def test_one_run_leads_from_bars_to_a_forecast(desk: Desk) -> None:
-    outcome = desk.run("AAPL")
-
-    assert outcome.reason is None
-    forecasts = storage.table("latest_forecasts", home=desk.settings.home, ticker="AAPL")
+def test_one_run_leads_from_bars_to_a_forecast(finished_desk: Desk) -> None:
+    forecasts = storage.table("latest_forecasts", home=finished_desk.settings.home, ticker="AAPL")
     assert set(forecasts["model"]) == set(SMALL)
     assert (forecasts["lower_90"] < forecasts["predicted"]).all()
     assert (forecasts["predicted"] < forecasts["upper_90"]).all()
@@ -28,47 +25,41 @@ def test_one_run_leads_from_bars_to_a_forecast(desk: Desk) -> None:
     assert set(forecasts["source"]) == {"sample"}
 
 
-def test_random_walk_stands_beside_every_score(desk: Desk) -> None:
-    desk.run("AAPL")
-
-    scores = storage.table("leaderboard", home=desk.settings.home, ticker="AAPL")
+def test_random_walk_stands_beside_every_score(finished_desk: Desk) -> None:
+    scores = storage.table("leaderboard", home=finished_desk.settings.home, ticker="AAPL")
     walk = scores[scores["model"] == "random_walk"].set_index("role")["rmse"]
     assert set(scores["role"]) == {"validation", "test"}
     for row in scores.itertuples():
         assert row.rmse_random_walk == pytest.approx(walk[row.role], rel=1e-12)
 
 
-def test_a_second_run_appends_no_forecast_and_fits_nothing(desk: Desk) -> None:
-    desk.run("AAPL")
-    before = {name: desk.lake.read(name) for name in ("raw_prices", "forecasts", "models", "champion")}
-    desk.run("AAPL")
-
+def test_a_second_run_appends_no_forecast_and_fits_nothing(finished_desk: Desk) -> None:
+    before = {name: finished_desk.lake.read(name) for name in ("raw_prices", "forecasts", "models", "champion")}
     for name, rows in before.items():
-        pd.testing.assert_frame_equal(desk.lake.read(name), rows)
+        pd.testing.assert_frame_equal(finished_desk.lake.read(name), rows)
 
 
-def test_every_stored_table_passes_its_contract_after_a_publish_from_the_lake_alone(desk: Desk) -> None:
-    desk.run("AAPL")
-    rebuilt = Publisher(desk.settings.home).rebuild()
+def test_every_stored_table_passes_its_contract_after_a_publish_from_the_lake_alone(finished_desk: Desk) -> None:
+    rebuilt = Publisher(finished_desk.settings.home).rebuild()
 
     with duckdb.connect(str(rebuilt.path), read_only=True) as connection:
         for name, table in TABLES.items():
             stored = connection.execute(f"SELECT * FROM {name}").df()  # noqa: S608 - names come from the contract
             assert tuple(stored.columns) == table.column_names
-            assert len(stored) == len(desk.lake.read(name))
+            assert len(stored) == len(finished_desk.lake.read(name))
 
 
-def test_daily_forecast_trains_nothing(desk: Desk) -> None:
-    desk.run("AAPL")
-    fits = desk.lake.read("models")
-    splits = desk.lake.read("splits")
+def test_daily_forecast_trains_nothing(finished_desk: Desk) -> None:
+    fits = finished_desk.lake.read("models")
+    splits = finished_desk.lake.read("splits")
 
-    assert desk.run("AAPL", job="forecast").reason is None
+    assert finished_desk.run("AAPL", job="forecast").reason is None
 
-    pd.testing.assert_frame_equal(desk.lake.read("models"), fits)
-    pd.testing.assert_frame_equal(desk.lake.read("splits"), splits)
+    pd.testing.assert_frame_equal(finished_desk.lake.read("models"), fits)
+    pd.testing.assert_frame_equal(finished_desk.lake.read("splits"), splits)
 
 
+@pytest.mark.slow
 def test_names_that_need_care_go_through_the_whole_lineage(desk: Desk, write_csv: Writer, csv_dir: Path) -> None:
     for ticker in ("BRK-B", "^GSPC", "BF.B"):
         write_csv(ticker)
@@ -87,6 +78,7 @@ def test_a_hostile_partition_is_refused_in_one_line(desk: Desk, hostile: str) ->
     assert desk.lake.read("tickers").empty
 
 
+@pytest.mark.slow
 def test_of_three_tickers_the_bad_one_is_red_and_named_and_the_others_complete(
     desk: Desk, write_csv: Writer, csv_dir: Path
 ) -> None:
@@ -110,6 +102,7 @@ def test_of_three_tickers_the_bad_one_is_red_and_named_and_the_others_complete(
     assert {run.tags["dagster/partition"] for run in failed} == {"SHORT", "NONE"}
 
 
+@pytest.mark.slow
 def test_a_ticker_that_goes_bad_keeps_its_last_good_rows(desk: Desk, write_csv: Writer, csv_dir: Path) -> None:
     file = write_csv("IBM")
     desk.run("IBM", source="csv", csv_dir=str(csv_dir))
