@@ -8,6 +8,7 @@ import pandas as pd
 from stock_assets.forecasting.forecasts import as_markdown, make_forecasts, score_forecasts
 from stock_assets.forecasting.sessions import session_open
 from stock_assets.lineage import lineage_asset, record_status, ticker_facts
+from stock_assets.plots import forecast_fan
 from stock_assets.resources import Warehouse
 
 GROUP = "6_forecasts"
@@ -39,7 +40,8 @@ def forecasts(
         created_at=datetime.now(UTC),
     )
     record_status(lake, ticker, "ok")
-    return dg.MaterializeResult(value=table, metadata={"forecasts": dg.MetadataValue.md(as_markdown(table))})
+    shown = {"forecasts": as_markdown(table)} | ({"fan": forecast_fan(prices, table)} if len(table) else {})
+    return dg.MaterializeResult(value=table, metadata={name: dg.MetadataValue.md(text) for name, text in shown.items()})
 
 
 @lineage_asset(
