@@ -40,7 +40,7 @@ class Ui:
     def ask(self, query: str, **variables: Any) -> Any:
         """Answer to one query."""
         body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310 - http
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
             return json.load(answer)["data"]
 
@@ -68,7 +68,7 @@ def ui(tmp_path: Path) -> Iterator[Ui]:
         try:
             yield _when_up(Ui(port), process, tmp_path / "log")
         finally:
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait(timeout=60)
 
 

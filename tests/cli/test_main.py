@@ -117,7 +117,9 @@ def test_a_reader_that_has_seen_enough_is_no_error(home: Path) -> None:
 
 def test_ctrl_c_ends_with_130_and_no_trace(home: Path) -> None:
     script = (
-        "import time\nfrom stock_assets import cli\n"
+        "import signal, time\nfrom stock_assets import cli\n"
+        # What starts this suite in the background may have told its children to ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "class Waits:\n"
         "    def register(app):\n"
         "        app.command('wait')(lambda: (print('waiting', flush=True), time.sleep(30)))\n"
