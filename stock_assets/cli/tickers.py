@@ -1,4 +1,4 @@
-"""`tickers add | list | remove`: the universe. A ticker's bars, models and forecasts are not touched here."""
+"""`tickers add | list | remove`: the universe. A ticker's bars, models and forecasts are never touched here."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,7 +80,10 @@ def list_all() -> None:
 
 
 def remove(names: Names) -> None:
-    """Take tickers out of the universe. Their bars, models and forecasts stay and count again if they are added."""
+    """Take tickers out of the universe. Their bars, models and forecasts stay, and with them their source.
+
+    Added again, a ticker goes on with the bars it has. To begin anew, use another home (STOCK_ASSETS_HOME).
+    """
     settings = open_home()
     tickers = read_tickers(names)
     lake = _open_lake(settings)
@@ -91,7 +94,7 @@ def remove(names: Names) -> None:
             raise UnknownToThisHome(f"{ticker} is not in the universe of {settings.home}", cure=cure)
     for ticker in tickers:
         lake.delete("tickers", ticker=ticker)
-        note(f"{ticker}: removed")
+        note(f"{ticker}: removed from the universe; its bars, models and forecasts stay")
     _forget_partitions(settings, tickers)
     _publish(settings)
 
@@ -120,7 +123,7 @@ def _require_one_source(lake: "Lake", ticker: str, source: str) -> None:
         return
     raise SourceIsFixed(
         f"the bars of {ticker} in this home come from {stored['source'].iloc[-1]!r}, not {source!r}; two never mix",
-        cure="use another home for the other source: STOCK_ASSETS_HOME=…",
+        cure=f"leave --source out, or give {source} a home of its own: STOCK_ASSETS_HOME=<another folder>",
     )
 
 

@@ -29,6 +29,9 @@ MIN_RETAINED = 0.9
 FINAL_AFTER = pd.Timedelta(hours=48)
 """Yahoo revises volume for about this long after the close."""
 
+_NEW_HOME = "STOCK_ASSETS_HOME=<another folder>"
+"""Bars are never deleted, so the only way to begin a ticker's history anew is another home."""
+
 
 @dataclass(frozen=True)
 class Reconciled:
@@ -126,7 +129,7 @@ def _refuse_mixed(stored: pd.DataFrame, ticker: str, source: str) -> None:
     if others:
         raise MixedSources(
             f"{ticker} holds bars from {', '.join(others)} and was fetched from {source}; expected one source a ticker",
-            cure=f"go on with --source {others[0]}, or `stock-assets tickers remove {ticker}` first, or use a new home",
+            cure=f"go on with --source {others[0]}, or give {source} a home of its own: {_NEW_HOME}",
         )
 
 
@@ -136,7 +139,8 @@ def _refuse_incomplete(old: pd.DataFrame, new: pd.DataFrame, ticker: str, source
         raise IncompleteHistory(
             f"{source} restates {ticker} with bars from {new.index.min():%Y-%m-%d} to {new.index.max():%Y-%m-%d}, "
             f"{retained:.0%} of the {len(old)} stored sessions; expected at least {MIN_RETAINED:.0%}",
-            cure=f"fetch from {old.index[0]:%Y-%m-%d} on, or `stock-assets tickers remove {ticker}` to start anew",
+            cure=f"fetch or provide the whole history from {old.index[0]:%Y-%m-%d} on (a longer --lookback, a complete "
+            f"file), or start in a home of its own: {_NEW_HOME}",
         )
 
 
@@ -229,15 +233,17 @@ def _out_of_order(bars: pd.DataFrame) -> pd.Series:
 
 
 def _unadjusted_split(bars: pd.DataFrame) -> pd.Series:
-    """Where the move is nearer to the recorded split's than to none, and no ordinary one for this ticker.
+    """Where the move is nearer to the one an unadjusted split makes than to none, and no ordinary one for this ticker.
 
+    An unadjusted split of n:1 makes a log return of −ln n: forward ones only fall, reverse ones only rise.
     Robust standard deviation: 1.4826 × median absolute deviation (Rousseeuw & Croux 1993).
     """
     log_return = np.log(bars["adj_close"].where(bars["adj_close"] > 0)).diff()
     spread = 1.4826 * (log_return - log_return.median()).abs().median()
     ratio = bars["stock_splits"].where(bars["stock_splits"] > 0)
-    of_split: pd.Series = np.log(ratio).abs()
-    explained: pd.Series = (of_split > 0) & (log_return.abs() > of_split / 2) & (log_return.abs() > _UNUSUAL * spread)
+    of_split = -np.log(ratio)
+    is_near = (log_return - of_split).abs() < of_split.abs() / 2
+    explained: pd.Series = is_near & (log_return.abs() > _UNUSUAL * spread)
     return explained
 
 

@@ -4,7 +4,7 @@ What belongs here: questions that a calendar answers. What does not: where a tic
 """
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,11 @@ _EARLIEST_START = pd.Timestamp("1900-01-01")
 _END = pd.Timestamp("2040-12-31")
 
 _LOOKBACK = re.compile(r"([1-9]\d{0,4})(y|mo|d)")
+AROUND_THE_CLOCK_GRACE = timedelta(hours=1)
+"""How long after its open a session that follows without a pause may still be forecast. The bar before it is complete
+only some 20 minutes after that open; an hour leaves time for a run over many tickers, and is a small part of the day
+that is forecast."""
+
 _DAYS_AND_MONTHS = {"y": (0, 12), "mo": (0, 1), "d": (1, 0)}
 
 
@@ -49,6 +54,19 @@ def session_open(calendar: str, session: date) -> datetime:
 def session_close(calendar: str, session: date) -> datetime:
     """When the session closes, UTC; early closes are known. Errors as `session_open`."""
     return _utc(_with_session(calendar, session).session_close(pd.Timestamp(session)))
+
+
+def live_until(calendar: str, session: date) -> datetime:
+    """Until when a forecast of `session` still counts as live, UTC (docs/adr/0014).
+
+    That is its open. Where the exchange did not close before it (24/7; 24/5 from Tuesday to Friday), the bar to
+    forecast from is known at that open at the earliest, so `AROUND_THE_CLOCK_GRACE` is added. Errors as `session_open`.
+    """
+    known = _with_session(calendar, session)
+    opens = session_open(calendar, session)
+    position = int(known.sessions.get_loc(pd.Timestamp(session)))
+    never_closed = position > 0 and known.opens.iloc[position] <= known.closes.iloc[position - 1]
+    return opens + AROUND_THE_CLOCK_GRACE if never_closed else opens
 
 
 def sessions_between(calendar: str, start: date, end: date) -> pd.DatetimeIndex:

@@ -9,6 +9,10 @@ from stock_assets.forecasting.sessions import closing_times
 from stock_assets.sources.base import BAR_COLUMNS
 from stock_assets.sources.errors import MalformedData, NoDataInRange
 
+COMPLETE_AFTER = pd.Timedelta(minutes=20)
+"""How long after the close a session's bar counts as complete: Yahoo's quotes come some 15 minutes late, so a bar seen
+before is that of an earlier moment and lacks the closing auction."""
+
 
 def finish_bars(frame: pd.DataFrame, *, where: str, cure: str) -> pd.DataFrame:
     """Columns and types of the contract, in ascending order.
@@ -25,12 +29,14 @@ def finish_bars(frame: pd.DataFrame, *, where: str, cure: str) -> pd.DataFrame:
 
 
 def completed(bars: pd.DataFrame, calendar: str, now: datetime) -> tuple[pd.DataFrame, dict[date, str]]:
-    """Bars of sessions that had closed at `now`, and the others' dates with the reason: their bar is partial."""
+    """Bars of sessions that closed `COMPLETE_AFTER` or longer before `now`, and the others' dates with the reason."""
     closes = closing_times(calendar, bars["session"])
-    partial = closes > pd.Timestamp(now)
+    partial = closes + COMPLETE_AFTER > pd.Timestamp(now)
     dropped = {
-        session.date(): f"the session closes at {close:%H:%M} UTC; this bar is partial"
-        for session, close in zip(bars.loc[partial, "session"], closes[partial], strict=True)
+        session.date(): f"the session closes at {close:%H:%M} UTC; its bar is partial until {settled:%H:%M}"
+        for session, close, settled in zip(
+            bars.loc[partial, "session"], closes[partial], closes[partial] + COMPLETE_AFTER, strict=True
+        )
     }
     return bars[~partial].reset_index(drop=True), dropped
 

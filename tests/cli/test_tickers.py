@@ -44,7 +44,9 @@ def test_a_removed_ticker_is_gone_from_the_universe_and_its_bars_stay(home: Path
 
     say("tickers", "add", "AAPL", "IBM")
     Lake(home / "lake").append("raw_prices", _bars("IBM", "csv"))
-    assert say("tickers", "remove", "IBM").code == 0
+    said = say("tickers", "remove", "IBM")
+    assert said.code == 0
+    assert "IBM: removed from the universe; its bars, models and forecasts stay" in said.err
     assert _universe(home) == {"AAPL": None}
     assert len(Lake(home / "lake").read("raw_prices", ticker="IBM")) == 1
     with open_instance(load_settings()) as instance:
@@ -82,7 +84,18 @@ def test_a_source_may_change_until_there_are_bars(home: Path, say: Say) -> None:
     said = say("tickers", "add", "AAPL", "--source", "sample")
     assert said.code == 1
     assert "come from 'yahoo', not 'sample'" in said.err
+    assert "STOCK_ASSETS_HOME=<another folder>" in said.err
     assert _universe(home) == {"AAPL": "yahoo"}
+
+
+def test_removing_a_ticker_does_not_free_it_from_its_source(home: Path, say: Say) -> None:
+    say("tickers", "add", "AAPL", "--source", "yahoo")
+    Lake(home / "lake").append("raw_prices", _bars("AAPL", "yahoo"))
+    say("tickers", "remove", "AAPL")
+    said = say("tickers", "add", "AAPL", "--source", "sample")
+    assert said.code == 1
+    assert "come from 'yahoo', not 'sample'" in said.err
+    assert "To begin anew, use another home" in " ".join(say("tickers", "remove", "--help").out.split())
 
 
 def test_a_source_at_hand_is_asked_whether_it_knows_the_ticker(home: Path, say: Say) -> None:

@@ -186,8 +186,12 @@ def test_a_restating_fetch_that_lacks_most_of_the_history_is_refused() -> None:
 
     with pytest.raises(
         IncompleteHistory, match=r"from 2023-05-11 to 2023-06-08, 14% of the 104 stored .* at least 90%"
-    ):
+    ) as caught:
         take(stored, fetched, DAY_2)
+    assert caught.value.cure == (
+        "fetch or provide the whole history from 2023-01-03 on (a longer --lookback, a complete file), or start in a "
+        "home of its own: STOCK_ASSETS_HOME=<another folder>"
+    )
 
 
 def test_a_fetch_without_any_stored_session_is_refused() -> None:
@@ -200,10 +204,11 @@ def test_an_unchanged_shorter_overlap_extends_as_well() -> None:
 
 
 def test_two_sources_never_mix_under_one_ticker() -> None:
-    with pytest.raises(
-        MixedSources, match=r"AAPL holds bars from yahoo and was fetched from csv.*go on with --source yahoo"
-    ):
+    with pytest.raises(MixedSources, match="AAPL holds bars from yahoo and was fetched from csv") as caught:
         take(first_fetch(), bars_known_on(date(2023, 6, 8)), DAY_2, source="csv")
+    assert caught.value.cure == (
+        "go on with --source yahoo, or give csv a home of its own: STOCK_ASSETS_HOME=<another folder>"
+    )
 
 
 def test_bars_that_cannot_be_true_are_refused() -> None:

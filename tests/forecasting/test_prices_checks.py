@@ -19,6 +19,17 @@ def as_prices(bars: pd.DataFrame) -> pd.DataFrame:
     return build_prices(rows, calendar="XNYS")
 
 
+def with_move(*, ratio: float, move: float) -> pd.DataFrame:
+    """Calm bars, of half the usual log returns, with a recorded split and a return of `move` on its day."""
+    day = pd.Timestamp("2023-04-03")
+    bars = bars_known_on(date(2023, 6, 1))
+    bars[PRICE_COLUMNS] = bars[PRICE_COLUMNS] ** 0.5
+    usual = bars.set_index("session")["close"].pct_change()[day]
+    bars.loc[bars["session"] >= day, PRICE_COLUMNS] *= (1 + move) / (1 + usual)
+    bars.loc[bars["session"] == day, "stock_splits"] = ratio
+    return bars
+
+
 @pytest.mark.parametrize("ticker", ["AAPL", "FB", "GOOG", "IBM", "MSFT"])
 def test_real_bars_have_no_finding(ticker: str) -> None:
     """Apple fell by 51.9 % on 2000-09-29: a large move alone is no error."""
@@ -37,11 +48,26 @@ def test_a_recorded_split_that_was_not_adjusted_is_an_error(day: str) -> None:
     ]
 
 
-def test_a_split_adjusted_twice_is_an_error_too() -> None:
-    bars = bars_known_on(date(2023, 6, 1), splits={date(2023, 4, 3): 4.0})
-    bars.loc[bars["session"] < "2023-04-03", PRICE_COLUMNS] /= 4
+@pytest.mark.parametrize("ratio", [2.0, 1.5, 7.0, 0.1], ids=["2:1", "3:2", "7:1", "1:10 reverse"])
+@pytest.mark.parametrize("day", [date(2023, 4, 3), date(2023, 5, 16)])
+def test_an_unadjusted_split_of_any_ratio_is_an_error(ratio: float, day: date) -> None:
+    bars = bars_known_on(date(2023, 6, 1), splits={day: ratio})
+    bars.loc[bars["session"] < pd.Timestamp(day), PRICE_COLUMNS] *= ratio
 
-    assert [f.name for f in check_prices(as_prices(bars), "XNYS")] == ["unadjusted_split"]
+    assert [(f.name, f.sessions) for f in check_prices(as_prices(bars), "XNYS")] == [("unadjusted_split", (day,))]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "move"),
+    [(1.05, 0.057), (1.05, 0.186), (1.2, 0.186), (2.0, 0.9), (0.1, -0.8), (1.05, -0.186)],
+)
+def test_a_true_move_on_the_day_of_an_adjusted_split_is_no_finding(ratio: float, move: float) -> None:
+    """A forward split that was not adjusted can only fall, by about its ratio; a reverse one can only rise."""
+    bars = with_move(ratio=ratio, move=move)
+
+    returns = np.log(bars["adj_close"]).diff()
+    assert np.exp(returns[bars["stock_splits"] > 0].item()) - 1 == pytest.approx(move)
+    assert check_prices(as_prices(bars), "XNYS") == []
 
 
 def test_a_jump_without_a_recorded_split_is_no_finding() -> None:

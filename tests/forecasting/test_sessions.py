@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -8,12 +9,14 @@ from stock_assets.forecasting.errors import InvalidLookback, NotASession, Outsid
 from stock_assets.forecasting.sessions import (
     closing_times,
     last_closed_session,
+    live_until,
     lookback_start,
     next_session,
     session_close,
     session_open,
     sessions_between,
 )
+from stock_assets.sources._bars import COMPLETE_AFTER
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -67,6 +70,43 @@ def test_bars_older_than_the_usual_calendar_have_sessions_too() -> None:
 def test_around_the_clock_markets_trade_on_saturdays() -> None:
     assert next_session("24/7", date(2024, 7, 5)) == date(2024, 7, 6)
     assert session_close("24/7", date(2024, 7, 6)) == datetime(2024, 7, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "session", "until"),
+    [
+        ("XNYS", date(2024, 7, 2), datetime(2024, 7, 2, 9, 30, tzinfo=NEW_YORK)),
+        ("XNYS", date(2024, 7, 8), datetime(2024, 7, 8, 9, 30, tzinfo=NEW_YORK)),  # after a weekend
+        ("24/7", date(2024, 7, 6), datetime(2024, 7, 6, 1, tzinfo=UTC)),  # a Saturday
+        ("24/7", date(2024, 7, 8), datetime(2024, 7, 8, 1, tzinfo=UTC)),
+        ("24/5", date(2024, 7, 8), datetime(2024, 7, 8, 0, tzinfo=UTC)),  # Monday: closed since Friday
+        ("24/5", date(2024, 7, 9), datetime(2024, 7, 9, 1, tzinfo=UTC)),
+        ("24/5", date(2024, 7, 12), datetime(2024, 7, 12, 1, tzinfo=UTC)),  # Friday
+        ("XTKS", date(1997, 1, 6), datetime(1997, 1, 6, 0, tzinfo=UTC)),  # its first known session follows none
+    ],
+)
+def test_a_forecast_is_live_until_the_open_or_an_hour_into_a_session_without_pause(
+    calendar: str, session: date, until: datetime
+) -> None:
+    found = live_until(calendar, session)
+
+    assert found == until
+    assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize("calendar", ["24/7", "24/5", "XNYS"])
+def test_every_session_can_be_forecast_live_from_the_bar_before_it(calendar: str) -> None:
+    """By the open alone, no forecast of a market that never closes could ever be live."""
+    sessions = [stamp.date() for stamp in sessions_between(calendar, date(2024, 6, 27), date(2024, 7, 12))]
+
+    for known, target in pairwise(sessions):
+        bar_is_complete = pd.Timestamp(session_close(calendar, known)) + COMPLETE_AFTER
+        assert live_until(calendar, target) >= bar_is_complete + pd.Timedelta(minutes=30)
+
+
+def test_a_day_without_trading_is_never_live() -> None:
+    with pytest.raises(NotASession, match="2024-07-06 is not a session of 24/5"):
+        live_until("24/5", date(2024, 7, 6))
 
 
 @pytest.mark.parametrize(

@@ -99,13 +99,23 @@ def test_null_rows_are_dropped_and_listed(tmp_path: Path) -> None:
     assert bars.dropped == {date(2024, 1, 3): "line 3 holds no values"}
 
 
-def test_the_partial_bar_of_an_open_session_is_dropped_and_listed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at", [(20, 59, 59), (21, 0, 0), (21, 19, 59)])
+def test_the_partial_bar_of_a_session_is_dropped_and_listed(tmp_path: Path, at: tuple[int, int, int]) -> None:
     write(tmp_path, HEADER, *ROWS)
 
-    bars = fetch(tmp_path, now=datetime(2024, 1, 4, 20, 59, tzinfo=UTC))
+    bars = fetch(tmp_path, now=datetime(2024, 1, 4, *at, tzinfo=UTC))
 
     assert bars.frame["session"].iloc[-1].date() == date(2024, 1, 3)
-    assert bars.dropped == {date(2024, 1, 4): "the session closes at 21:00 UTC; this bar is partial"}
+    assert bars.dropped == {date(2024, 1, 4): "the session closes at 21:00 UTC; its bar is partial until 21:20"}
+
+
+def test_a_bar_is_complete_twenty_minutes_after_the_close(tmp_path: Path) -> None:
+    write(tmp_path, HEADER, *ROWS)
+
+    bars = fetch(tmp_path, now=datetime(2024, 1, 4, 21, 20, tzinfo=UTC))
+
+    assert bars.frame["session"].iloc[-1].date() == date(2024, 1, 4)
+    assert bars.dropped == {}
 
 
 @pytest.mark.parametrize(
