@@ -35,6 +35,7 @@ CHECKS: dict[str, dict[str, str]] = {
     "predictions": {
         "predictions_unique": "one prediction per session",
         "predictions_complete": "every validation, test and live session is predicted",
+        "predictions_scored": "the model was fitted on the splits that stand (otherwise it forecasts, unscored)",
         "predictions_ordered": "intervals contain each other and the prediction",
     },
 }

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from stock_assets.lineage import ticker_health
 from stock_assets.resources import Warehouse
 from storage.tables import TABLES
 
@@ -16,15 +17,19 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         """Write, publish, and show what was written."""
+        with ticker_health(self.warehouse, context.partition_key, stage="/".join(context.asset_key.path)):
+            self._write(context, obj)
+            publication = self.warehouse.publish()
+        context.add_output_metadata({"dagster/row_count": len(obj), "published_generation": publication.generation})
+        for file in publication.moved_aside:
+            context.log.warning(f"someone's unfinished writes to warehouse.duckdb were moved to {file}")
+
+    def _write(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         table = TABLES[context.definition_metadata["table"]]
         if table.append_only:
             self.warehouse.lake.append(table.name, obj, only_new=True)
         else:
             self.warehouse.lake.write(table.name, obj, **self._partition(context, table.partition_by))
-        publication = self.warehouse.publish()
-        context.add_output_metadata({"dagster/row_count": len(obj), "published_generation": publication.generation})
-        for file in publication.moved_aside:
-            context.log.warning(f"someone's unfinished writes to warehouse.duckdb were moved to {file}")
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Read the upstream asset's partition."""

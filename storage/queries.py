@@ -95,7 +95,7 @@ def latest_forecasts(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
 
 
 def track_record(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
-    """Every live forecast with its newest score, by target session."""
+    """What each model said last, live, about each session, with its newest score; by target session."""
     where = {"ticker": ticker}
     return _select(reader, "SELECT * FROM track_record", where, order="ticker, target_session, model")
 

@@ -307,7 +307,7 @@ FORECASTS = Table(
     "forecasts",
     ("forecast_id",),
     (
-        _text("forecast_id", "hash of ticker, model, as-of session, data version and model version"),
+        _text("forecast_id", "hash of ticker, model, as-of session, data, fit, champion or not, and what it follows"),
         TICKER,
         MODEL,
         _date("as_of_session", "last session whose bar was known"),
@@ -319,7 +319,7 @@ FORECASTS = Table(
         _number("volatility", "forecast standard deviation of the next log return"),
         *_bounds(),
         _flag("is_champion", "whether this model was the champion then"),
-        _flag("is_live", "written before the target session opened: counts in the track record"),
+        _flag("is_live", "written before the target session opened, or an hour into it where the market never closes"),
         _text("source", "where the bars came from; sample data is not a forecast of today's market"),
         _text("model_version", "version in models"),
         _text("data_version", "hash of the bars it was made from"),
@@ -414,7 +414,7 @@ VIEWS: tuple[View, ...] = (
     ),
     View(
         "track_record",
-        "Every live forecast with its newest score; only forecasts made before the session opened.",
+        "What each model said last, live, about each session, with its newest score: one row per model and session.",
         """
         SELECT f.*, s.actual, s.error, s.inside_50, s.inside_80, s.inside_90, s.inside_95, s.scored_at
         FROM forecasts f
@@ -422,7 +422,9 @@ VIEWS: tuple[View, ...] = (
             SELECT * FROM forecast_scores
             QUALIFY row_number() OVER (PARTITION BY forecast_id ORDER BY scored_at DESC) = 1
         ) s USING (forecast_id)
-        WHERE f.is_live ORDER BY f.ticker, f.target_session, f.model
+        WHERE f.is_live
+        QUALIFY row_number() OVER (PARTITION BY f.ticker, f.model, f.target_session ORDER BY f.created_at DESC) = 1
+        ORDER BY f.ticker, f.target_session, f.model
         """,
     ),
 )

@@ -6,8 +6,10 @@ import dagster as dg
 import pandas as pd
 
 from stock_assets.forecasting.champion import decide, is_news
+from stock_assets.forecasting.models import discover
 from stock_assets.lineage import lineage_asset
 from stock_assets.resources import Warehouse
+from storage.lake import Lake
 
 
 @lineage_asset(
@@ -18,18 +20,19 @@ from stock_assets.resources import Warehouse
     description="The random walk until a model's one-sided Clark-West test rejects at 5 % (Holm over models) and its "
     "RMSE is lower, on validation rows. Every decision is kept with its reason.",
     ins={"evaluation": dg.AssetIn("evaluation")},
+    deps=[dg.AssetKey(["predictions", name]) for name in discover()],
 )
 def champion(
     context: dg.AssetExecutionContext, evaluation: pd.DataFrame, warehouse: Warehouse
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Decide, and keep the decision if it says anything new."""
     ticker = context.partition_key
-    final = current_finals(warehouse, ticker)
+    fits = fits_in_use(warehouse.lake, ticker)
     decision = decide(
         evaluation,
         ticker=ticker,
-        versions={str(model): version for model, version in final["version"].items()},
-        promotable=final.index[final["target"] == "log_return"],
+        versions={str(model): version for model, version in fits["version"].items()},
+        promotable=[name for name in discover() if fits["target"].get(name) != "price"],
         decided_at=datetime.now(UTC),
     )
     earlier = warehouse.lake.read("champion", ticker=ticker)
@@ -40,7 +43,9 @@ def champion(
     )
 
 
-def current_finals(warehouse: Warehouse, ticker: str) -> pd.DataFrame:
-    """The newest `final` fit of each model as rows of the table `models`, indexed by model name."""
-    fits = warehouse.lake.read("models", ticker=ticker)
-    return fits[fits["kind"] == "final"].sort_values("fitted_at").groupby("model").tail(1).set_index("model")
+def fits_in_use(lake: Lake, ticker: str) -> pd.DataFrame:
+    """The fit that each model's newest live prediction came from, as rows of the table `models` indexed by model."""
+    predictions = lake.read("predictions", ticker=ticker, model=list(discover()))
+    live = predictions[predictions["fold"] == "live"].sort_values("session").groupby("model").tail(1)
+    fits = lake.read("models", ticker=ticker)
+    return fits[fits["version"].isin(live["model_version"])].drop_duplicates("model").set_index("model")

@@ -16,16 +16,20 @@ from stock_assets.resources import Warehouse
     kinds={"pandas"},
     description="RMSE, MAE, MAPE, MASE, skill, direction, Clark-West and Diebold-Mariano p-values, coverage and width "
     "of every model and role, on rows identical to the random walk's.",
-    ins={name: dg.AssetIn(name) for name in ("prices", "splits")},
+    ins={name: dg.AssetIn(name) for name in ("prices", "features", "splits")},
     deps=[dg.AssetKey(["predictions", name]) for name in discover()],
 )
 def evaluation(
-    context: dg.AssetExecutionContext, prices: pd.DataFrame, splits: pd.DataFrame, warehouse: Warehouse
+    context: dg.AssetExecutionContext,
+    prices: pd.DataFrame,
+    features: pd.DataFrame,
+    splits: pd.DataFrame,
+    warehouse: Warehouse,
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Score the predictions that belong to the current splits."""
     ticker = context.partition_key
-    stored = warehouse.lake.read("predictions", ticker=ticker)
-    predictions, outdated = on_current_splits(stored, splits)
+    stored = warehouse.lake.read("predictions", ticker=ticker, model=list(discover()))
+    predictions, outdated = on_current_splits(stored, splits, features)
     if outdated:
         context.log.warning(f"{ticker}: not scored, since they predate the current splits: {', '.join(outdated)}")
     table = evaluate(predictions, scale_mae=scale_mae(prices, splits))

@@ -6,7 +6,8 @@ import dagster as dg
 import pandas as pd
 
 from stock_assets.forecasting.forecasts import as_markdown, make_forecasts, score_forecasts
-from stock_assets.forecasting.sessions import session_open
+from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.sessions import live_until
 from stock_assets.lineage import lineage_asset, record_status, ticker_facts
 from stock_assets.plots import forecast_fan
 from stock_assets.resources import Warehouse
@@ -31,15 +32,14 @@ def forecasts(
     ticker = context.partition_key
     lake = warehouse.lake
     table = make_forecasts(
-        lake.read("predictions", ticker=ticker),
+        lake.read("predictions", ticker=ticker, model=list(discover())),
         prices,
         lake.read("models", ticker=ticker),
         champion=lake.read("champion", ticker=ticker).sort_values("decided_at")["model"].iloc[-1],
         existing=lake.read("forecasts", ticker=ticker),
-        opens_at=lambda session: session_open(ticker_facts(lake, ticker)["calendar"], session),
+        live_until=lambda session: live_until(ticker_facts(lake, ticker)["calendar"], session),
         created_at=datetime.now(UTC),
     )
-    record_status(lake, ticker, "ok")
     shown = {"forecasts": as_markdown(table)} | ({"fan": forecast_fan(prices, table)} if len(table) else {})
     return dg.MaterializeResult(value=table, metadata={name: dg.MetadataValue.md(text) for name, text in shown.items()})
 
@@ -56,6 +56,7 @@ def forecast_scores(
     context: dg.AssetExecutionContext, prices: pd.DataFrame, forecasts: pd.DataFrame, warehouse: Warehouse
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Score what can be scored and has not been."""
+    record_status(warehouse.lake, context.partition_key, "ok")  # its forecast is written, or this would not run
     existing = warehouse.lake.read("forecast_scores", ticker=context.partition_key)
     table = score_forecasts(forecasts, prices, existing, scored_at=datetime.now(UTC))
     return dg.MaterializeResult(value=table, metadata={"new_scores": len(table), "scored_before": len(existing)})

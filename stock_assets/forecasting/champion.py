@@ -37,7 +37,7 @@ def decide(
         evaluation: the ticker's rows of table `evaluation`.
         ticker: symbol.
         versions: version of each model's final fit.
-        promotable: models that predict log returns; the reference formulation is never promoted.
+        promotable: every model that may be promoted, scored today or not. The reference formulation never may.
         decided_at: now, aware.
 
     Returns:
@@ -48,7 +48,9 @@ def decide(
     """
     scored = _holdout(evaluation, "validation")
     candidates = scored[scored.index.isin(promotable) & (scored.index != BENCHMARK)]
-    adjusted = holm({str(model): p_value for model, p_value in candidates["clark_west_p"].items()})
+    # A model that is absent today was tried all the same: a smaller family would make promotion easier.
+    family = {model: np.nan for model in promotable if model != BENCHMARK}
+    adjusted = holm(family | {str(model): p_value for model, p_value in candidates["clark_west_p"].items()})
     candidates = candidates.assign(p_value=pd.Series(adjusted, dtype=float))
     is_better = (candidates["p_value"] < LEVEL) & (candidates["rmse"] < candidates["rmse_random_walk"])
     passed = candidates[is_better].sort_values("rmse")
@@ -66,7 +68,7 @@ def decide(
         "decided_at": pd.Timestamp(decided_at).tz_convert("UTC"),
         "model": champion,
         "promoted": not passed.empty,
-        "reason": _reason(champion, ranked, len(candidates), _holdout(evaluation, "test")),
+        "reason": _reason(champion, ranked, len(adjusted), _holdout(evaluation, "test")),
         "p_value": ranked["p_value"].iloc[0] if len(ranked) else np.nan,
         "n": scored["n"].max() if len(scored) else 0,
         "model_version": versions[champion],

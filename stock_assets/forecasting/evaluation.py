@@ -26,7 +26,9 @@ def scale_mae(prices: pd.DataFrame, splits: pd.DataFrame) -> float:
     return metrics.mae(next_close[is_train], bars["close"][is_train])
 
 
-def on_current_splits(predictions: pd.DataFrame, splits: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def on_current_splits(
+    predictions: pd.DataFrame, splits: pd.DataFrame, features: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
     """Keep the models whose holdout predictions were made on these splits.
 
     After the boundaries moved, models that were not retrained yet have seen other rows: they cannot be compared.
@@ -34,12 +36,13 @@ def on_current_splits(predictions: pd.DataFrame, splits: pd.DataFrame) -> tuple[
     Args:
         predictions: rows of table `predictions` of one ticker, all models.
         splits: the ticker's rows of table `splits`.
+        features: its rows of table `features`; a session that has left the history is not expected any more.
 
     Returns:
         The rows of the models that were, and the names of those that were not.
     """
     role = roles(splits)
-    expected = role[role.isin(["validation", "test"])]
+    expected = role[role.isin(["validation", "test"]) & role.index.isin(features["session"])]
     outdated = [str(model) for model, rows in predictions.groupby("model") if not expected.equals(_holdout_roles(rows))]
     return predictions[~predictions["model"].isin(outdated)].reset_index(drop=True), outdated
 

@@ -7,6 +7,7 @@ the ticker lies among the others, and a sum of doubles changes its last bits wit
 so the value of a session is the same bit for bit whatever other rows and tickers are there.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -190,6 +191,11 @@ WINDOW
     {windows}
 QUALIFY row_number() OVER sessions > {WARM_UP}
 """  # noqa: S608 - every part is a constant of this program
+
+
+def features_version() -> str:
+    """Hash of the whole query: a model fitted on other formulas does not understand today's features."""
+    return hashlib.sha256(features_sql("prices").encode()).hexdigest()[:16]
 
 
 def compute_features(prices: pd.DataFrame) -> pd.DataFrame:

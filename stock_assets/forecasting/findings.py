@@ -7,6 +7,8 @@ from typing import Literal
 
 from stock_assets.forecasting.errors import RefusedData
 
+Severity = Literal["warn", "error"]
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -20,7 +22,7 @@ class Finding:
     """
 
     name: str
-    severity: Literal["warn", "error"]
+    severity: Severity
     message: str
     sessions: tuple[date, ...] = ()
 

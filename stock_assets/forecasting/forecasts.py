@@ -1,7 +1,8 @@
 """The forecast log: newest live predictions written down before they can be known, and scored when they are.
 
-Nothing here edits a row. A forecast is written once per ticker, model, as-of session, data and model version; a score
-is added when the target session has a bar, and again only where a corrected bar changes it.
+Nothing here edits a row. A forecast is written when it says anything that the model's newest one for that session did
+not (other data, another fit, champion or not any more); a score is added when the target session has a bar, and again
+only where a corrected bar changes it.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pandas as pd
 from stock_assets.forecasting.errors import StalePredictions
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.manifest import digest, hash_rows
+from stock_assets.forecasting.models import BENCHMARK
 
 _COPIED = (
     "ticker",
@@ -25,7 +27,8 @@ _COPIED = (
     *(f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")),
     "model_version",
 )
-_IDENTITY = ("ticker", "model", "as_of_session", "data_version", "model_version")
+_ABOUT = ("model", "as_of_session")
+_SAID = ("data_version", "model_version", "is_champion")
 _SAME_PRICE = 1e-6
 """Relative change of an actual below which it is the same bar: sources round prices to about seven digits."""
 
@@ -37,7 +40,7 @@ def make_forecasts(
     *,
     champion: str,
     existing: pd.DataFrame,
-    opens_at: Callable[[date], datetime],
+    live_until: Callable[[date], datetime],
     created_at: datetime,
 ) -> pd.DataFrame:
     """Write down every model's newest live prediction for one ticker.
@@ -48,44 +51,60 @@ def make_forecasts(
         models: its rows of table `models`.
         champion: name of the model that is trusted now.
         existing: its rows of table `forecasts`.
-        opens_at: opening time of a session, aware.
+        live_until: until when a forecast for a session counts as live, aware.
         created_at: when this is written, aware.
 
     Returns:
-        Rows of table `forecasts` that are not in `existing`. Live are those created before the target session opened.
+        Rows of table `forecasts` that say anything new. A model whose newest prediction was not made from the newest
+        bar as it stands, or whose fit is not in `models`, has none.
 
     Raises:
-        StalePredictions: a model's newest prediction is not made from the newest bar.
+        StalePredictions: that is so for the champion or the random walk.
     """
-    live = predictions[predictions["fold"] == "live"].sort_values("session")
-    newest = live.groupby("model").tail(1).sort_values("model", ignore_index=True)
     bars = prices.sort_values("session", ignore_index=True)
-    _check_fresh(newest, bars)
+    newest = _made_from(bars.iloc[-1], predictions, models)
+    _require(newest, {champion, BENCHMARK}, bars.iloc[-1])
     data_version = hash_rows(bars)
     code = models.drop_duplicates("version").set_index("version")["code_version"]
     forecasts = newest[list(_COPIED)].assign(
         as_of_session=newest["session"],
         created_at=pd.Timestamp(created_at).as_unit("ns"),
         is_champion=newest["model"] == champion,
-        is_live=[created_at < opens_at(session.date()) for session in newest["target_session"]],
+        is_live=[created_at < live_until(session.date()) for session in newest["target_session"]],
         source=bars["source"].iloc[-1],
         data_version=data_version,
         code_version=newest["model_version"].map(code),
     )
-    identities = forecasts[list(_IDENTITY)].astype(str).to_numpy().tolist()
-    forecasts.insert(0, "forecast_id", [digest(identity) for identity in identities])
-    return forecasts[~forecasts["forecast_id"].isin(existing["forecast_id"])].reset_index(drop=True)
+    last = _last_said(forecasts, existing)
+    # What it follows is part of the identity: what comes back gets a new one, and two runs at once give the same one.
+    identities = forecasts[["ticker", *_ABOUT, *_SAID]].assign(follows=last["forecast_id"]).astype(str)
+    forecasts.insert(0, "forecast_id", [digest(identity) for identity in identities.to_numpy().tolist()])
+    is_said = (forecasts[list(_SAID)] == last[list(_SAID)]).all(axis=1)
+    return forecasts[~is_said].reset_index(drop=True)
 
 
-def _check_fresh(newest: pd.DataFrame, bars: pd.DataFrame) -> None:
-    last = bars["session"].iloc[-1]
-    stale = newest[newest["session"] != last]
-    if len(stale) or newest.empty:
-        found = ", ".join(f"{row.model} from {row.session:%Y-%m-%d}" for row in stale.itertuples()) or "none"
+def _made_from(bar: pd.Series, predictions: pd.DataFrame, models: pd.DataFrame) -> pd.DataFrame:
+    live = predictions[predictions["fold"] == "live"].sort_values("session")
+    newest = live.groupby("model").tail(1).sort_values("model", ignore_index=True)
+    is_from_it = (newest["session"] == bar["session"]) & np.isclose(newest["naive"], bar["close"], rtol=_SAME_PRICE)
+    fresh: pd.DataFrame = newest[is_from_it & newest["model_version"].isin(models["version"])]
+    return fresh.reset_index(drop=True)
+
+
+def _require(newest: pd.DataFrame, names: set[str], bar: pd.Series) -> None:
+    lacking = sorted(names - set(newest["model"]))
+    if lacking:
         raise StalePredictions(
-            f"the newest bar is of {last:%Y-%m-%d} and every prediction should be made from it; found {found}",
-            cure="materialize features and predictions again, then forecasts",
+            f"the newest bar is of {bar['session']:%Y-%m-%d}, close {bar['close']:g}, and {' and '.join(lacking)} made "
+            "no prediction from it",
+            cure=f"materialize {', '.join(f'predictions/{name}' for name in lacking)} again, then forecasts",
         )
+
+
+def _last_said(forecasts: pd.DataFrame, existing: pd.DataFrame) -> pd.DataFrame:
+    """The newest forecast of the same model and session, row by row; nothing where there is none."""
+    last = existing.sort_values("created_at").drop_duplicates(list(_ABOUT), keep="last")
+    return forecasts[list(_ABOUT)].merge(last[[*_ABOUT, "forecast_id", *_SAID]], on=list(_ABOUT), how="left")
 
 
 def score_forecasts(

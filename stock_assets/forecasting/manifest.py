@@ -26,6 +26,7 @@ class Manifest:
         libraries: distribution → version it was fitted with.
         data_version: hash of the rows it was fitted on.
         code_version: hash of the source files that made it.
+        features_version: hash of the feature formulas; None for a model that does not use them.
         train_start: first session whose label was used, ISO date.
         train_end: last session whose label was used, ISO date.
         n_train: labelled sessions used.
@@ -47,6 +48,7 @@ class Manifest:
     libraries: dict[str, str]
     data_version: str
     code_version: str
+    features_version: str | None
     train_start: str
     train_end: str
     n_train: int

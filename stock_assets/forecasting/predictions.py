@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from stock_assets.forecasting.artifacts import StoredModel, Trained
-from stock_assets.forecasting.findings import Finding
+from stock_assets.forecasting.errors import ArtifactMismatch
+from stock_assets.forecasting.features import features_version
+from stock_assets.forecasting.findings import Finding, Severity
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.sessions import next_session
 from stock_assets.forecasting.splits import HOLDOUT, roles
@@ -41,18 +43,39 @@ def predict_all(
 
     Returns:
         Rows of table `predictions`: validation and test by the evaluated fit, and every session since the final fit's
-        last label as fold `live` by the final fit.
+        last label as fold `live` by the final fit. Where the splits have moved since the evaluated fit was made there
+        is no scored row: it may have learned from what is validation or test now.
+
+    Raises:
+        ArtifactMismatch: the feature formulas have changed since the fits were made.
     """
+    _check_features_unchanged(trained)
     role = roles(splits, fold)
     following = next_session(calendar, history["session"].iloc[-1].date())
-    scored = predict_sessions(
-        trained.evaluated, history, role[role.isin(_SCORED)], ticker=ticker, fold=fold, following=following
-    )
+    asked = role[role.isin(_SCORED)] if _learned_from(trained.evaluated, role) else role.iloc[:0]
+    scored = predict_sessions(trained.evaluated, history, asked, ticker=ticker, fold=fold, following=following)
     since = history["session"][history["session"] > pd.Timestamp(trained.final.manifest.train_end)]
     live = predict_sessions(
         trained.final, history, pd.Series(LIVE, index=since), ticker=ticker, fold=LIVE, following=following
     )
     return pd.concat([scored, live], ignore_index=True)
+
+
+def _learned_from(model: StoredModel, role: "pd.Series[str]") -> bool:
+    train = role.index[role == "train"]
+    boundaries = f"{train.min():%Y-%m-%d}", f"{train.max():%Y-%m-%d}"
+    return (model.manifest.train_start, model.manifest.train_end) == boundaries
+
+
+def _check_features_unchanged(trained: Trained) -> None:
+    today = features_version()
+    for manifest in (trained.evaluated.manifest, trained.final.manifest):
+        if manifest.features_version not in (None, today):
+            raise ArtifactMismatch(
+                f"{manifest.model} {manifest.version} was fitted on feature formulas {manifest.features_version}, and "
+                f"today's are {today}",
+                cure="train the model again (stock-assets train)",
+            )
 
 
 def predict_sessions(
@@ -107,27 +130,41 @@ def predict_sessions(
     return frame[is_wanted].reset_index(drop=True)
 
 
-def check_predictions(predictions: pd.DataFrame, splits: pd.DataFrame) -> list[Finding]:
+def check_predictions(predictions: pd.DataFrame, splits: pd.DataFrame, features: pd.DataFrame) -> list[Finding]:
     """Check one model's predictions of one ticker: one per session, complete, and intervals that contain each other.
+
+    A session that has left the history since the splits were made (a restated history may lack one) is a warning, and
+    so are splits that have moved since the model was fitted: the model still forecasts.
 
     Args:
         predictions: rows of table `predictions` of one model.
         splits: the ticker's rows of table `splits`.
+        features: its rows of table `features`.
     """
+    missing = _missing(predictions, splits)
+    is_known = missing.isin(features["session"])
     faults = (
         (
             "predictions_unique",
             "sessions predicted twice in one fold",
             predictions["session"][predictions.duplicated(["fold", "session"])],
         ),
-        ("predictions_complete", "sessions that should be predicted and are not", _missing(predictions, splits)),
+        ("predictions_complete", "sessions that should be predicted and are not", missing[is_known]),
         ("predictions_ordered", "sessions whose interval bounds are not in order", _not_ordered(predictions)),
     )
-    return [
-        Finding(rule, "error", f"{message}: {len(sessions)}", tuple(sorted({day.date() for day in sessions})))
-        for rule, message, sessions in faults
-        if len(sessions)
-    ]
+    errors = [_finding(rule, "error", message, sessions) for rule, message, sessions in faults if len(sessions)]
+    warnings = []
+    if (~is_known).any():
+        left = "sessions have left the history since the splits were made"
+        warnings.append(_finding("predictions_complete", "warn", left, missing[~is_known]))
+    if not (predictions["fold"] != LIVE).any():
+        moved = "the splits have moved since this model was fitted; it is not scored until it is trained again"
+        warnings.append(Finding("predictions_scored", "warn", moved))
+    return [*errors, *warnings]
+
+
+def _finding(rule: str, severity: Severity, message: str, sessions: pd.Series) -> Finding:
+    return Finding(rule, severity, f"{message}: {len(sessions)}", tuple(sorted({day.date() for day in sessions})))
 
 
 def _missing(predictions: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:

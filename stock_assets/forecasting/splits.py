@@ -14,8 +14,8 @@ from stock_assets.forecasting.findings import Finding
 
 TRAIN_SHARE = 0.8
 VALIDATION_SHARE = 0.1
-MIN_TRAIN = 250
-"""Fewest train rows: about one year of sessions."""
+MIN_TRAIN = 361
+"""Fewest train rows: what the networks need for two calibration folds, so that every model can be fitted."""
 HOLDOUT = "holdout"
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from stock_assets.forecasting import intervals, shrinkage, volatility
 from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel, Trained
 from stock_assets.forecasting.errors import TooFewRows
+from stock_assets.forecasting.features import features_version
 from stock_assets.forecasting.intervals import Calibration
 from stock_assets.forecasting.manifest import Kind, Manifest, digest, hash_rows, library_versions, major
 from stock_assets.forecasting.models import Forecaster, Progress, quiet
@@ -138,6 +139,7 @@ class _Job:
                 "data": hash_rows(self._known(rows)),
                 "first_session": self._session(rows[0]),
                 "code": code_version(self.forecaster),
+                "features": self._features_version(),
                 "libraries": {name: major(number) for name, number in libraries.items()},
                 **inputs,
             }
@@ -157,6 +159,7 @@ class _Job:
             libraries=library_versions(self.forecaster.libraries),
             data_version=hash_rows(self._known(rows)),
             code_version=code_version(self.forecaster),
+            features_version=self._features_version(),
             train_start=self._session(rows[0]),
             train_end=self._session(rows[-1]),
             n_train=len(rows),
@@ -167,6 +170,9 @@ class _Job:
             fit_seconds=fit_seconds,
             files={},
         )
+
+    def _features_version(self) -> str | None:
+        return features_version() if self.forecaster.uses_features else None
 
     def _known(self, rows: Rows) -> pd.DataFrame:
         return self.history.iloc[: rows[-1] + 1]

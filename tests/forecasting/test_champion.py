@@ -93,6 +93,27 @@ def test_trying_many_models_makes_the_bar_higher() -> None:
     assert among_ten["p_value"] == pytest.approx(min(1, 10 * alone["p_value"]))
 
 
+def test_a_model_that_is_absent_today_was_tried_all_the_same() -> None:
+    weak = 0.03 * VALIDATION + NOISE
+    alone = decide_between(weak=(weak, NOISE), promotable={"random_walk", "weak"}).iloc[0]
+    family = {"random_walk", "weak", *(f"absent_{i}" for i in range(4))}
+    among_five = decide_between(weak=(weak, NOISE), promotable=family).iloc[0]
+    assert among_five["p_value"] == pytest.approx(min(1, 5 * alone["p_value"]))
+    assert "(Holm over 1 model)" in alone["reason"]
+    assert "(Holm over 5 models)" in among_five["reason"]
+
+
+def test_a_promotion_is_lost_when_the_whole_family_is_counted() -> None:
+    some = 0.06 * VALIDATION + NOISE
+    alone = decide_between(some=(some, NOISE), promotable={"some"}).iloc[0]
+    assert alone["p_value"] < 0.05
+    many = {"some", *(f"absent_{i}" for i in range(int(0.05 / alone["p_value"]) + 1))}
+    assert (alone["model"], decide_between(some=(some, NOISE), promotable=many).iloc[0]["model"]) == (
+        "some",
+        "random_walk",
+    )
+
+
 def test_the_reason_fits_a_screen() -> None:
     models = {f"a_rather_long_model_name_{i}": (0.2 * VALIDATION + NOISE, NOISE) for i in range(12)}
     assert len(decide_between(**models).iloc[0]["reason"]) <= 400

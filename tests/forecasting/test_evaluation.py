@@ -145,9 +145,30 @@ def test_models_predicted_on_older_boundaries_are_named_and_left_out() -> None:
     splits = pd.DataFrame(
         {"ticker": "T", "session": validation["session"], "fold": "holdout", "role": validation["role"]}
     )
-    kept, outdated = on_current_splits(pd.concat([current, old]), splits)
+    kept, outdated = on_current_splits(pd.concat([current, old]), splits, splits[["session"]])
     assert outdated == ["stale"]
     assert set(kept["model"]) == {"random_walk", "good"}
+
+
+def test_a_model_that_only_forecasts_is_named_and_left_out() -> None:
+    current = predictions_of("random_walk", np.zeros(120), ACTUAL)
+    silent = predictions_of("moved", NOISE[:3], ACTUAL[:3], fold="live", role="live", start="2021-01-04")
+    splits = current[["ticker", "session", "fold", "role"]]
+    kept, outdated = on_current_splits(pd.concat([current, silent]), splits, splits[["session"]])
+    assert outdated == ["moved"]
+    assert set(kept["model"]) == {"random_walk"}
+
+
+def test_a_session_that_left_the_history_makes_no_model_outdated() -> None:
+    before = holdout_of(random_walk=np.zeros(120), good=GOOD)
+    splits = before.loc[before["model"] == "good", ["ticker", "session", "fold", "role"]]
+    gone = splits["session"].iloc[50]
+    features = splits.loc[splits["session"] != gone, ["session"]]
+    again = before[before["session"] != gone]
+    kept, outdated = on_current_splits(again, splits, features)
+    assert outdated == []
+    pd.testing.assert_frame_equal(kept, again.reset_index(drop=True))
+    assert on_current_splits(again, splits, splits[["session"]])[1] == ["good", "random_walk"]
 
 
 def test_the_leaderboard_shows_the_benchmark_first_then_the_best() -> None:

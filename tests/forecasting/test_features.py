@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -10,8 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stock_assets.forecasting import features as module
 from stock_assets.forecasting.errors import TooFewRows
-from stock_assets.forecasting.features import FEATURES, WARM_UP, check_features, compute_features, features_sql
+from stock_assets.forecasting.features import (
+    FEATURES,
+    WARM_UP,
+    check_features,
+    compute_features,
+    features_sql,
+    features_version,
+)
 from stock_assets.forecasting.history import build_history
 from storage.tables import FEATURES_TABLE
 from tests.synthetic import ar1_bars, garch_bars, random_walk_bars
@@ -229,6 +238,26 @@ def test_a_feature_that_looks_ahead_is_found(garch_prices: pd.DataFrame) -> None
 def test_without_features_the_check_says_what_is_missing(garch_prices: pd.DataFrame) -> None:
     (finding,) = check_features(compute_features(garch_prices).iloc[:0], garch_prices)
     assert len(finding.sessions) == len(garch_prices) - WARM_UP
+
+
+def test_the_version_changes_with_what_is_computed_and_not_with_its_explanation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, *others = FEATURES
+    versions = {}
+    for change, warm_up, formulas in (
+        ("none", 60, FEATURES),
+        ("words", 60, (replace(first, why="because"), *others)),
+        ("formula", 60, (replace(first, formula="log_return / 2"), *others)),
+        ("name", 60, (replace(first, name="move"), *others)),
+        ("one fewer", 60, tuple(others)),
+        ("warm-up", 61, FEATURES),
+    ):
+        monkeypatch.setattr(module, "FEATURES", formulas)
+        monkeypatch.setattr(module, "WARM_UP", warm_up)
+        versions[change] = features_version()
+    assert versions.pop("words") == versions["none"]
+    assert len(set(versions.values())) == len(versions) == 5
 
 
 def test_history_joins_bars_and_features_without_losing_a_session(garch_prices: pd.DataFrame) -> None:

@@ -1,12 +1,17 @@
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting import features as feature_formulas
+from stock_assets.forecasting.errors import ArtifactMismatch
+from stock_assets.forecasting.evaluation import on_current_splits
+from stock_assets.forecasting.features import FEATURES, compute_features
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.predictions import check_predictions, predict_all, predict_sessions
+from stock_assets.forecasting.splits import holdout_splits
 from storage.tables import PREDICTIONS
 
 
@@ -79,44 +84,123 @@ def test_only_the_sessions_asked_for_are_predicted(boosted, garch_history):
     assert list(rows["target_session"]) == list(garch_history["session"].iloc[[641, 651]])
 
 
-def test_good_predictions_have_no_findings(predicted, garch_splits):
-    assert check_predictions(predicted, garch_splits) == []
+def test_good_predictions_have_no_findings(predicted, garch_splits, garch_features):
+    assert check_predictions(predicted, garch_splits, garch_features) == []
 
 
-def test_a_missing_session_is_found_and_named(predicted, garch_splits):
-    (finding,) = check_predictions(predicted.drop(index=5), garch_splits)
+def test_a_missing_session_is_found_and_named(predicted, garch_splits, garch_features):
+    (finding,) = check_predictions(predicted.drop(index=5), garch_splits, garch_features)
     assert (finding.name, finding.severity) == ("predictions_complete", "error")
     assert finding.sessions == (predicted["session"][5].date(),)
 
 
-def test_a_session_the_model_cannot_predict_is_missing_and_not_made_up(boosted, garch_history, garch_splits):
+def test_a_session_the_model_cannot_predict_is_missing_and_not_made_up(
+    boosted, garch_history, garch_splits, garch_features
+):
     blind = garch_history.copy()
     blind.loc[garch_history.index[-30], "log_return_1"] = np.nan
     rows = predict_all(boosted[0], blind, garch_splits, ticker="GARCH", calendar="XNYS")
-    (finding,) = check_predictions(rows, garch_splits)
+    (finding,) = check_predictions(rows, garch_splits, garch_features)
     assert finding.sessions == (garch_history["session"].iloc[-30].date(),)
 
 
-def test_no_live_prediction_at_all_is_found(predicted, garch_splits):
-    (finding,) = check_predictions(predicted[predicted["fold"] != "live"], garch_splits)
+def test_no_live_prediction_at_all_is_found(predicted, garch_splits, garch_features):
+    (finding,) = check_predictions(predicted[predicted["fold"] != "live"], garch_splits, garch_features)
     assert finding.name == "predictions_complete"
 
 
-def test_sessions_that_a_newer_final_fit_has_learned_from_need_no_live_prediction(predicted, garch_splits):
+def test_sessions_that_a_newer_final_fit_has_learned_from_need_no_live_prediction(
+    predicted, garch_splits, garch_features
+):
     # The splits were frozen when the last three sessions were live; the final fit has learned from two of them since.
     newest = garch_splits["session"].iloc[-3:]
     older = garch_splits.assign(role=garch_splits["role"].mask(garch_splits["session"].isin(newest), "live"))
     rows = predicted[(predicted["fold"] == "live") | ~predicted["session"].isin(newest)]
-    assert check_predictions(rows, older) == []
+    assert check_predictions(rows, older, garch_features) == []
 
 
-def test_a_session_predicted_twice_is_found(predicted, garch_splits):
+def test_a_session_predicted_twice_is_found(predicted, garch_splits, garch_features):
     twice = pd.concat([predicted, predicted.iloc[[7]]])
-    assert names(check_predictions(twice, garch_splits)) == ["predictions_unique"]
+    assert names(check_predictions(twice, garch_splits, garch_features)) == ["predictions_unique"]
 
 
 @pytest.mark.parametrize("column", ["lower_95", "lower_50", "predicted", "upper_80", "upper_95"])
-def test_bounds_out_of_order_are_found(column, predicted, garch_splits):
+def test_bounds_out_of_order_are_found(column, predicted, garch_splits, garch_features):
     wrong = predicted.copy()
     wrong.loc[3, column] = wrong.loc[3, "predicted"] * (2.0 if column.startswith("lower") else 0.5)
-    assert names(check_predictions(wrong, garch_splits)) == ["predictions_ordered"]
+    assert names(check_predictions(wrong, garch_splits, garch_features)) == ["predictions_ordered"]
+
+
+@pytest.fixture
+def moved_back(garch_prices):
+    """Splits frozen when 100 sessions fewer were known, so that what was train is validation and test now."""
+    return holdout_splits(compute_features(garch_prices.iloc[:600]))
+
+
+def test_nothing_the_fit_learned_from_is_ever_scored(boosted, garch_history, garch_splits, moved_back):
+    evaluated = boosted[0].evaluated.manifest
+    asked = moved_back["session"][moved_back["role"].isin(["validation", "test"])]
+    assert (asked <= pd.Timestamp(evaluated.train_end)).any(), "the scenario: scored rows the fit has learned from"
+    for splits, n_scored in ((garch_splits, 64 + 63), (moved_back, 0)):
+        rows = predict_all(boosted[0], garch_history, splits, ticker="GARCH", calendar="XNYS")
+        scored = rows[rows["role"] != "live"]
+        assert len(scored) == n_scored
+        assert (scored["session"] > pd.Timestamp(evaluated.train_end)).all()
+
+
+def test_after_the_splits_moved_a_model_forecasts_and_is_named_until_it_is_trained_again(
+    boosted, predicted, garch_history, garch_features, moved_back
+):
+    rows = predict_all(boosted[0], garch_history, moved_back, ticker="GARCH", calendar="XNYS")
+    live = predicted[predicted["fold"] == "live"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, live)
+    (finding,) = check_predictions(rows, moved_back, garch_features)
+    assert (finding.name, finding.severity, finding.sessions) == ("predictions_scored", "warn", ())
+    assert "not scored until it is trained again" in finding.message
+    assert on_current_splits(rows, moved_back, garch_features)[1] == ["xgboost"]
+
+
+@pytest.mark.parametrize("boundary", [0, -1])
+def test_either_boundary_of_the_training_rows_must_match(boundary, boosted, garch_history, garch_splits):
+    train_rows = garch_splits.index[garch_splits["role"] == "train"]
+    other = garch_splits.drop(index=train_rows[boundary])
+    rows = predict_all(boosted[0], garch_history, other, ticker="GARCH", calendar="XNYS")
+    assert set(rows["role"]) == {"live"}
+
+
+def test_a_scored_session_that_left_the_history_is_a_warning_and_the_model_stays_current(
+    boosted, garch_prices, garch_splits
+):
+    gone = garch_splits["session"][garch_splits["role"] == "validation"].iloc[20]
+    bars = garch_prices[garch_prices["session"] != gone]
+    features = compute_features(bars)
+    rows = predict_all(boosted[0], build_history(bars, features), garch_splits, ticker="GARCH", calendar="XNYS")
+    (finding,) = check_predictions(rows, garch_splits, features)
+    assert (finding.name, finding.severity, finding.sessions) == ("predictions_complete", "warn", (gone.date(),))
+    assert on_current_splits(rows, garch_splits, features)[1] == []
+
+
+def test_a_missing_session_is_an_error_even_beside_one_that_left_the_history(predicted, garch_splits, garch_features):
+    findings = check_predictions(
+        predicted.drop(index=[5, 9]), garch_splits, garch_features[garch_features["session"] != predicted["session"][9]]
+    )
+    assert [(finding.severity, finding.sessions) for finding in findings] == [
+        ("error", (predicted["session"][5].date(),)),
+        ("warn", (predicted["session"][9].date(),)),
+    ]
+
+
+def test_a_fit_on_other_feature_formulas_is_refused_with_both_versions(
+    boosted, walk, garch_history, garch_splits, monkeypatch
+):
+    fitted_on = feature_formulas.features_version()
+    changed = (replace(FEATURES[0], formula=f"2 * ({FEATURES[0].formula})"), *FEATURES[1:])
+    monkeypatch.setattr(feature_formulas, "FEATURES", changed)
+    today = feature_formulas.features_version()
+    pattern = (
+        rf"xgboost \w+ was fitted on feature formulas {fitted_on}, and today's are {today} — train the model again"
+    )
+    with pytest.raises(ArtifactMismatch, match=pattern):
+        predict_all(boosted[0], garch_history, garch_splits, ticker="GARCH", calendar="XNYS")
+    # The random walk reads no feature, and goes on.
+    assert len(predict_all(walk, garch_history, garch_splits, ticker="GARCH", calendar="XNYS")) == 128

@@ -1,13 +1,16 @@
 """Splits: disjoint, ordered, purged, complete; and the check that says so can fail."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stock_assets.forecasting.errors import TooFewRows
-from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.features import WARM_UP, compute_features
+from stock_assets.forecasting.models import Forecaster, discover
 from stock_assets.forecasting.splits import MIN_TRAIN, check_splits, holdout_splits, roles
+from stock_assets.forecasting.training import inner_folds
 from storage.tables import SPLITS
 from tests.synthetic import random_walk_bars
 
@@ -29,7 +32,7 @@ def names(splits: pd.DataFrame, features: pd.DataFrame = FEATURES) -> set[str]:
     return {finding.name for finding in check_splits(splits, features)}
 
 
-@given(n=st.integers(314, 3000), n_live=st.integers(0, 3))
+@given(n=st.integers(453, 3000), n_live=st.integers(0, 3))
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_splits_of_any_length_are_disjoint_ordered_purged_and_complete(n: int, n_live: int) -> None:
     features = features_like(n, n_live)
@@ -54,7 +57,7 @@ def test_the_frame_has_the_columns_of_the_contract() -> None:
 
 
 def test_the_newest_session_has_no_label_and_is_live() -> None:
-    features = compute_features(random_walk_bars("T", 500, seed=1))
+    features = compute_features(random_walk_bars("T", 514, seed=1))
     splits = holdout_splits(features.sample(frac=1, random_state=0))
     assert splits["role"].tolist().count("live") == 1
     assert splits["role"].iloc[-1] == "live"
@@ -70,9 +73,16 @@ def test_a_ticker_that_is_too_short_is_named_with_both_numbers() -> None:
 
 
 def test_the_shortest_ticker_that_works_leaves_exactly_the_minimum() -> None:
-    assert holdout_splits(features_like(314))["role"].tolist().count("train") == MIN_TRAIN
-    with pytest.raises(TooFewRows, match="leaves 249 to learn from"):
-        holdout_splits(features_like(313))
+    assert holdout_splits(features_like(453))["role"].tolist().count("train") == MIN_TRAIN == 361
+    with pytest.raises(TooFewRows, match="leaves 360 to learn from; expected at least 361"):
+        holdout_splits(features_like(452))
+
+
+@pytest.mark.parametrize("model", discover().values(), ids=list(discover()))
+def test_every_model_can_be_calibrated_on_the_shortest_training_rows(model: type[Forecaster]) -> None:
+    folds = inner_folds(np.arange(WARM_UP, WARM_UP + MIN_TRAIN), model())
+    assert len(folds) == model.calibration_folds
+    assert folds[0][0][-1] + 1 >= model.min_rows
 
 
 def test_no_features_at_all_is_too_few() -> None:

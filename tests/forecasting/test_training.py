@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stock_assets.forecasting import features as feature_formulas
 from stock_assets.forecasting import training
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import TooFewRows
-from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.features import FEATURES, compute_features
 from stock_assets.forecasting.history import build_history
+from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.models.random_walk import RandomWalk
 from stock_assets.forecasting.models.xgboost import XGBoost
 from stock_assets.forecasting.splits import holdout_splits
@@ -75,11 +77,13 @@ def test_a_damaged_fit_is_fitted_again(run, store):
     assert again.evaluated.manifest.files == first.evaluated.manifest.files
 
 
-@pytest.mark.parametrize("change", ["seed", "setting", "target", "data", "splits", "code"])
+@pytest.mark.parametrize("change", ["seed", "setting", "target", "data", "splits", "code", "features"])
 def test_whatever_changes_a_fit_changes_its_address(change, run, garch_history, garch_splits, monkeypatch):
     before = run()
     if change == "code":
         monkeypatch.setattr(training, "code_version", lambda _: "other code")
+    if change == "features":
+        monkeypatch.setattr(feature_formulas, "FEATURES", FEATURES[:-1])
     later_start = garch_splits["role"].mask(garch_splits.index < 5, "purged")
     varied = {
         "seed": {"forecaster": XGBoost(n_estimators=20, seed=1)},
@@ -88,10 +92,24 @@ def test_whatever_changes_a_fit_changes_its_address(change, run, garch_history, 
         "data": {"history": garch_history.assign(volume=garch_history["volume"] + 1)},
         "splits": {"splits": garch_splits.assign(role=later_start)},
         "code": {},
+        "features": {},
     }
     after = run(**varied[change])
     assert after.evaluated.manifest.version != before.evaluated.manifest.version
     assert after.final.manifest.version != before.final.manifest.version
+
+
+def test_only_a_model_that_reads_features_depends_on_their_formulas(run, monkeypatch):
+    trees, walk = run(), run(RandomWalk())
+    version = feature_formulas.features_version()
+    assert {fit.manifest.features_version for fit in (trees.evaluated, trees.final)} == {version}
+    assert {fit.manifest.features_version for fit in (walk.evaluated, walk.final)} == {None}
+    monkeypatch.setattr(feature_formulas, "FEATURES", FEATURES[:-1])
+    assert run(RandomWalk()).final.manifest.version == walk.final.manifest.version
+
+
+def test_exactly_the_trees_read_features():
+    assert {name for name, model in discover().items() if model.uses_features} == {"xgboost", "random_forest"}
 
 
 def test_one_more_day_refits_only_the_final_fit(run, garch_prices, garch_history):

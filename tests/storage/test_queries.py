@@ -94,6 +94,31 @@ def test_the_track_record_has_live_forecasts_only_with_their_newest_score(publis
     assert set(scored["scored_at"]) == {LATE}
 
 
+def test_the_track_record_has_what_each_model_said_last_before_a_session_opened(publisher: Publisher) -> None:
+    session = pd.Timestamp("2024-01-10")
+    said = {  # forecast → (model, minutes before the open, live)
+        "first": ("sarima", 90, True),
+        "last": ("sarima", 30, True),
+        "too late": ("sarima", -10, False),
+        "of another model": ("xgboost", 60, True),
+        "of another session": ("sarima", 20, True),
+    }
+    log = rows("forecasts", len(said)).assign(
+        forecast_id=list(said),
+        model=[model for model, _, _ in said.values()],
+        created_at=[LATE - pd.Timedelta(minutes=minutes) for _, minutes, _ in said.values()],
+        is_live=[is_live for _, _, is_live in said.values()],
+        target_session=[session] * 4 + [session + pd.Timedelta(days=1)],
+    )
+    publisher.lake.append("forecasts", log.iloc[::-1])
+    publisher.lake.append("forecast_scores", rows("forecast_scores", 2).assign(forecast_id=["first", "last"]))
+    publisher.publish()
+    with Reader(publisher.home) as reader:
+        record = queries.track_record(reader, "AAPL")
+    assert record["forecast_id"].tolist() == ["last", "of another model", "of another session"]
+    assert record["scored_at"].notna().tolist() == [True, False, False]
+
+
 def test_the_champion_is_the_newest_decision(published: Path) -> None:
     with Reader(published) as reader:
         assert queries.champion(reader)[["ticker", "model"]].to_numpy().tolist() == [

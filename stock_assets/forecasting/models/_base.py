@@ -46,6 +46,9 @@ class Forecaster(ABC):
     calibration_folds: ClassVar[int] = 2
     """Inner folds of the training rows whose out-of-fold predictions calibrate intervals and shrinkage."""
 
+    uses_features: ClassVar[bool] = False
+    """Whether its inputs are the columns of the feature table, whose formulas then belong to the fit."""
+
     seed: int = 0
     target: Target = "log_return"
 

@@ -37,6 +37,7 @@ class RandomForest(Forecaster):
     min_rows: ClassVar[int] = 120
     context: ClassVar[int | None] = TABULAR_CONTEXT
     calibration_folds: ClassVar[int] = 3
+    uses_features: ClassVar[bool] = True
 
     n_estimators: int = 200
     max_depth: int = 4

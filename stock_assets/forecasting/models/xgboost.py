@@ -38,6 +38,7 @@ class XGBoost(Forecaster):
     min_rows: ClassVar[int] = 120
     context: ClassVar[int | None] = TABULAR_CONTEXT
     calibration_folds: ClassVar[int] = 3
+    uses_features: ClassVar[bool] = True
 
     n_estimators: int = 150
     max_depth: int = 2
