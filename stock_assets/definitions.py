@@ -20,9 +20,10 @@ quiet_libraries()
 
 warehouse = Warehouse()
 
-# Forked from a server that has the code location loaded, a step starts in half the time of a fresh interpreter.
+# Forked from a server that has loaded what nearly every step needs, a step starts in half the time of a fresh interpreter.
+_PRELOADED = ["stock_assets.definitions", "storage.publisher", "exchange_calendars"]
 executor = dg.multiprocess_executor.configured(
-    {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["stock_assets.definitions"]}}}
+    {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": _PRELOADED}}}
 )
 
 defs = dg.Definitions(
