@@ -20,7 +20,7 @@ quiet_libraries()
 
 warehouse = Warehouse()
 
-# Forked from a server that has loaded what nearly every step needs, a step starts in half the time of a fresh interpreter.
+# Forked from a server that has loaded what nearly every step needs, a step starts twice as fast as a fresh interpreter.
 _PRELOADED = ["stock_assets.definitions", "storage.publisher", "exchange_calendars"]
 executor = dg.multiprocess_executor.configured(
     {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": _PRELOADED}}}

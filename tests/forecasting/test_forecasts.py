@@ -142,7 +142,10 @@ def test_every_model_forecasts_and_the_champion_is_marked(make):
 
 def test_a_model_whose_newest_prediction_is_of_an_older_bar_has_no_forecast(make, predicted):
     older = predicted.drop(index=last_of("xgboost", predicted))
-    late = older.assign(fold=older["fold"].mask(older.index == last_of("xgboost", older), "live"))
+    is_late = older.index == last_of("xgboost", older)
+    # The bar before closed at the same price: only its session tells that it is not the newest.
+    same_close = older["naive"].mask(is_late, predicted["naive"].iloc[-1])
+    late = older.assign(fold=older["fold"].mask(is_late, "live"), naive=same_close)
     assert make(predictions=late)["model"].tolist() == ["random_walk"]
 
 
