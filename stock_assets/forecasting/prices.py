@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stock_assets.forecasting.bars import BARS, OTHER_COLUMNS, PRICE_COLUMNS, first_invalid_bar
 from stock_assets.forecasting.errors import IncompleteHistory, InvalidBars, MixedSources
 from stock_assets.forecasting.findings import Finding
-from stock_assets.forecasting.sessions import closing_times, sessions_between
+from stock_assets.forecasting.sessions import are_sessions, closing_times, sessions_between
 
 RAW_COLUMNS = ["ticker", "session", "fetched_at", "vintage", *BARS, "source"]
 COLUMNS = ["ticker", "session", *BARS, "source", "is_final"]
@@ -108,6 +108,9 @@ def reconcile(
 def build_prices(raw: pd.DataFrame, *, calendar: str) -> pd.DataFrame:
     """Table `prices` of one ticker: of its latest vintage, the newest fetch of each session, in ascending order.
 
+    A stored bar on a day that is no session is left out: stored bars are never deleted, so it would stand in the way
+    even after the source dropped it.
+
     A bar is final if the vintage was confirmed 48 hours or more after the session's close: every fetch asks for the
     whole history, so one that appended rows has confirmed the others.
 
@@ -120,6 +123,7 @@ def build_prices(raw: pd.DataFrame, *, calendar: str) -> pd.DataFrame:
     """
     latest = _latest_vintage(raw)
     confirmed_at = latest["fetched_at"].max()
+    latest = latest[are_sessions(calendar, latest["session"])].reset_index(drop=True)
     is_final = confirmed_at >= closing_times(calendar, latest["session"]) + FINAL_AFTER
     return latest.assign(is_final=is_final.astype(bool))[COLUMNS]
 

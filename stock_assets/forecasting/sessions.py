@@ -81,6 +81,17 @@ def sessions_between(calendar: str, start: date, end: date) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(known.sessions[first : max(first, last)].to_numpy())
 
 
+def are_sessions(calendar: str, days: pd.Series) -> pd.Series:
+    """Whether the exchange trades on each date in `days` (datetime64[ns], midnight), bool, on the index of `days`.
+
+    Raises:
+        UnknownCalendar, OutsideCalendar: as `next_session`.
+    """
+    if days.empty:
+        return days.notna()
+    return days.isin(sessions_between(calendar, days.min().date(), days.max().date()))
+
+
 def last_closed_session(calendar: str, now: datetime) -> date:
     """Newest session whose close is at or before `now` (aware).
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from stock_assets.forecasting.bars import first_invalid_bar
+from stock_assets.forecasting.sessions import are_sessions
 from stock_assets.sources._bars import completed, finish_bars, within
 from stock_assets.sources.base import Bars
 from stock_assets.sources.errors import MalformedData, SourceNotConfigured, UnknownTicker, Unreachable
@@ -104,6 +105,7 @@ class CsvSource:
         nulls = {sessions[row].date(): f"line {table.lines[row]} holds no values" for row in np.flatnonzero(is_null)}
         kept = table.cells.index[~is_null]
         bars = _parse_numbers(table, kept).assign(session=sessions[kept])
+        _refuse_other_days(table, sessions[kept])
         invalid = first_invalid_bar(bars)
         if invalid is not None:
             raise table.refuse(int(kept[invalid.position]), invalid.column, invalid.problem)
@@ -165,6 +167,14 @@ def _parse_dates(table: _Table) -> pd.Series:
     if len(wrong):
         raise table.refuse(wrong[0], "session", f"{text.iloc[wrong[0]]!r} is not a date; expected YYYY-MM-DD")
     return sessions
+
+
+def _refuse_other_days(table: _Table, sessions: pd.Series) -> None:
+    other = sessions[~are_sessions(CALENDAR, sessions)]
+    if len(other):
+        day = other.iloc[0]
+        problem = f"{day:%Y-%m-%d}, a {day:%A}, is no session of {CALENDAR}; expected a day on which New York trades"
+        raise table.refuse(int(other.index[0]), "session", problem)
 
 
 def _parse_numbers(table: _Table, rows: pd.Index) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from stock_assets.forecasting.bars import PRICE_COLUMNS
-from stock_assets.forecasting.sessions import sessions_between
+from stock_assets.forecasting.sessions import are_sessions
 from stock_assets.sources._bars import completed, finish_bars, within
 from stock_assets.sources.base import Bars
 from stock_assets.sources.errors import MalformedData, RateLimited, UnknownExchange, UnknownTicker, Unreachable
@@ -246,20 +246,17 @@ def _calendar(ticker: str, meta: dict[str, Any]) -> str:
 
 
 def _usable(table: pd.DataFrame, calendar: str) -> tuple[pd.DataFrame, dict[date, str]]:
-    """Rows with all five prices, and the reason for each row without; `table` has the exchange's midnights as index."""
+    """Rows of sessions with all five prices, and the reason for each other row.
+
+    `table` has the exchange's midnights as index.
+    """
     sessions = pd.DatetimeIndex(table.index).tz_localize(None).normalize()
     rows = table.rename(columns=_COLUMNS).assign(session=sessions).reset_index(drop=True)
     reasons = pd.Series("", index=rows.index)
-    # For some exchanges Yahoo repeats the last price on holidays, with no volume.
-    reasons[_not_a_session(rows["session"], calendar) & (rows["volume"] == 0)] = f"no session of {calendar}, no volume"
+    # For some exchanges Yahoo repeats the last price on holidays; now and then a bar bears the date of a weekend.
+    reasons[~are_sessions(calendar, rows["session"])] = f"no session of {calendar}"
     for price in PRICE_COLUMNS:
         reasons[rows[price].isna() & (reasons == "")] = f"Yahoo has no {price} for this session yet"
     left_out = reasons != ""
     days = (stamp.date() for stamp in rows.loc[left_out, "session"])
     return rows[~left_out], dict(zip(days, reasons[left_out], strict=True))
-
-
-def _not_a_session(days: pd.Series, calendar: str) -> pd.Series:
-    if days.empty:
-        return days.notna()
-    return ~days.isin(sessions_between(calendar, days.min().date(), days.max().date()))

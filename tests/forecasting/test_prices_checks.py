@@ -103,10 +103,10 @@ def test_missing_sessions_are_errors_inside_and_warnings_in_the_last_five() -> N
 
 
 def test_a_bar_on_a_day_without_trading_is_an_error() -> None:
-    bars = bars_known_on(date(2023, 6, 1))
-    bars.loc[len(bars)] = bars.iloc[-1].where(bars.columns != "session", pd.Timestamp("2023-05-29"))
+    prices = as_prices(bars_known_on(date(2023, 6, 1)))
+    holiday = prices.tail(1).assign(session=pd.Timestamp("2023-05-29"))
 
-    findings = check_prices(as_prices(bars), "XNYS")
+    findings = check_prices(pd.concat([prices, holiday], ignore_index=True), "XNYS")
 
     assert [(f.name, f.severity, f.sessions) for f in findings] == [("not_a_session", "error", (date(2023, 5, 29),))]
 

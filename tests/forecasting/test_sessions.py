@@ -7,6 +7,7 @@ import pytest
 
 from stock_assets.forecasting.errors import InvalidLookback, NotASession, OutsideCalendar, UnknownCalendar
 from stock_assets.forecasting.sessions import (
+    are_sessions,
     closing_times,
     last_closed_session,
     live_until,
@@ -19,6 +20,15 @@ from stock_assets.forecasting.sessions import (
 from stock_assets.sources._bars import COMPLETE_AFTER
 
 NEW_YORK = ZoneInfo("America/New_York")
+
+
+def test_days_are_told_from_sessions_and_keep_their_index() -> None:
+    days = pd.Series(
+        pd.to_datetime(["2011-01-16", "2011-01-14", "2011-01-17"]), index=[5, 3, 9]
+    )  # a Sunday, a Friday, a holiday
+
+    assert are_sessions("XNYS", days).to_dict() == {5: False, 3: True, 9: False}
+    assert are_sessions("XNYS", days.head(0)).dtype == bool
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,8 @@ def test_a_bar_is_complete_twenty_minutes_after_the_close(tmp_path: Path) -> Non
         ("High", "1", "column High: 1 on 2024-01-03 is below the low 183.43"),
         ("Date", "03/01/2024", "column Date: '03/01/2024' is not a date; expected YYYY-MM-DD"),
         ("Date", "2024-02-31", "column Date: '2024-02-31' is not a date"),
+        ("Date", "2024-01-07", "column Date: 2024-01-07, a Sunday, is no session of XNYS; expected a day on which New"),
+        ("Date", "2024-01-01", "column Date: 2024-01-01, a Monday, is no session of XNYS"),
         ("Date", "2024-01-02", "column Date: 2024-01-02 is there twice; expected one bar per session"),
     ],
 )
