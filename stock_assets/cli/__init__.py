@@ -28,7 +28,9 @@ EXIT_USAGE = 2
 # Typer carries its own copy of Click and re-exports only this child of Click's `UsageError`.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 # What the machine, not the program, is at fault for.
-_MACHINE_TROUBLE = frozenset({errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+_MACHINE_TROUBLE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}
+)
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from stock_assets.cli.context import nearest_existing
+
 DISTRIBUTION = "stock-assets"
 PORTS = {3000: "Dagster UI", 5006: "dashboard", 5000: "MLflow", 8000: "Evidently"}
 YAHOO = ("query2.finance.yahoo.com", 443)
@@ -85,7 +87,7 @@ def check_packages() -> Iterator[Result]:
 
 def check_disk(home: Path) -> Result:
     """There is room where the home is."""
-    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    existing = nearest_existing(home)
     free = shutil.disk_usage(existing).free / 2**30
     found = f"{free:.1f} GiB free at {existing}"
     if free >= NEEDED_DISK_GIB:

@@ -1,39 +1,44 @@
-"""What `doctor` looks at in a home: writable, lake of this version, published, bars at hand."""
+"""What `doctor` looks at in a home: writable, lake of this version, published, bars at hand.
+
+Nothing is made or locked here: a home that cannot be written to is a finding like any other.
+"""
 
 import importlib.util
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stock_assets.cli.checkup import Result
+from stock_assets.cli.context import nearest_existing, why_not_writable
 from stock_assets.settings import Settings
-
-SOURCES = ("yahoo", "sample", "csv")
 
 
 def check_home(settings: Settings, *, packages_are_sound: bool) -> Iterator[Result]:
     """All results about the home and its source; what needs packages only where they are sound."""
     yield check_writable(settings.home)
-    yield check_source(settings)
     yield check_sample()
     if packages_are_sound:
-        yield check_lake(settings)
-        yield check_leftovers(settings)
-        yield check_published(settings)
+        yield check_source(settings)
+        yield _readable("lake", check_lake, settings)
+        yield _readable("leftovers", check_leftovers, settings)
+        yield _readable("published", check_published, settings)
 
 
 def check_writable(home: Path) -> Result:
     """The home, or the folder it would be made in, can be written to."""
-    existing = next(folder for folder in (home, *home.parents) if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        return Result("home", "missing", f"{home} cannot be written to", "set STOCK_ASSETS_HOME to a folder of yours")
-    return Result("home", "ok", str(home) if home.exists() else f"{home} (made at the first run)")
+    existing = nearest_existing(home)
+    reason = why_not_writable(existing)
+    if reason is not None:
+        cure = "choose another home: STOCK_ASSETS_HOME=<a folder you may write to>"
+        return Result("home", "missing", f"{home} cannot be written to ({reason})", cure)
+    return Result("home", "ok", str(home) if existing == home else f"{home} (made at the first run)")
 
 
 def check_source(settings: Settings) -> Result:
     """The default source is one that exists, and has what it needs."""
-    if settings.source not in SOURCES:
-        cure = f"set STOCK_ASSETS_SOURCE to {', '.join(SOURCES[:-1])} or {SOURCES[-1]}"
+    from stock_assets.sources import source_names
+
+    if settings.source not in source_names():
+        cure = f"set STOCK_ASSETS_SOURCE to one of {', '.join(source_names())}"
         return Result("source", "missing", f"STOCK_ASSETS_SOURCE is {settings.source!r}", cure)
     if settings.source != "csv":
         return Result("source", "ok", f"{settings.source} (default for new tickers)")
@@ -50,16 +55,26 @@ def check_sample() -> Result:
     return Result("sample data", "ok", "AAPL, GOOG, IBM, MSFT and FB of 2000–2013")
 
 
+def _readable(name: str, check: Callable[[Settings], Result], settings: Settings) -> Result:
+    try:
+        return check(settings)
+    except OSError as error:
+        found = f"{error.filename or settings.home} cannot be read ({error.strerror})"
+        return Result(name, "missing", found, "get the right to read it, or choose another home: STOCK_ASSETS_HOME=…")
+
+
 def check_lake(settings: Settings) -> Result:
     """The lake carries the schema version this program reads and writes."""
     from storage.errors import SchemaVersionMismatch
-    from storage.lake import Lake
-    from storage.tables import SCHEMA_VERSION
+    from storage.layout import scan
+    from storage.tables import SCHEMA_VERSION, TABLES
+    from storage.version import require_current
 
     if not settings.lake_dir.exists():
         return Result("lake", "ok", "none yet")
     try:
-        tickers = Lake(settings.lake_dir).read("tickers")["ticker"]
+        require_current(settings.lake_dir)
+        tickers = scan(settings.lake_dir, TABLES["tickers"])  # one file each
     except SchemaVersionMismatch as error:
         return Result("lake", "missing", error.problem, error.cure)
     return Result("lake", "ok", f"schema version {SCHEMA_VERSION}, {len(tickers)} tickers")

@@ -1,11 +1,15 @@
-"""What every command shares: which home, where output goes, how a ticker is read."""
+"""What every command shares: which home, whether it can be written to, where output goes, how a ticker is read."""
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -15,11 +19,52 @@ if TYPE_CHECKING:
 _WIDTH_WITHOUT_TERMINAL = 120
 
 
+class HomeNotWritable(StockAssetsError):
+    """The home cannot be made or written to."""
+
+
 def open_home() -> Settings:
     """Read the settings and say which home is used, on stderr so that stdout stays readable by programs."""
     settings = load_settings()
     note(f"home: {settings.home}")
     return settings
+
+
+def require_writable(home: Path) -> None:
+    """Make the home if need be and try it, so that a command that writes fails before it has done anything.
+
+    Raises:
+        HomeNotWritable: with the reason and the cure.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(home, error.strerror or str(error)) from error
+    for folder in (home, *sorted(path for path in home.iterdir() if path.is_dir())):
+        reason = why_not_writable(folder)
+        if reason is not None:
+            raise _not_writable(folder, reason)
+
+
+def why_not_writable(folder: Path) -> str | None:
+    """Why no file can be made in an existing folder; None where one can. Permissions alone do not tell."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def nearest_existing(path: Path) -> Path:
+    """`path`, or the closest above it that exists and may be looked at."""
+    return next(candidate for candidate in (path, *path.parents) if os.path.exists(candidate))
+
+
+def _not_writable(folder: Path, reason: str) -> HomeNotWritable:
+    return HomeNotWritable(
+        f"{folder} cannot be written to ({reason}), expected a folder of yours",
+        cure="choose another home: STOCK_ASSETS_HOME=<a folder you may write to>",
+    )
 
 
 def note(line: str) -> None:

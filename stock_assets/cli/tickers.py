@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stock_assets.cli.context import note, open_home, output, read_tickers
+from stock_assets.cli.context import note, open_home, output, read_tickers, require_writable
 from stock_assets.cli.layout import MISSING, is_missing
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
@@ -53,6 +53,7 @@ def add(
     settings = open_home()
     tickers = read_tickers(names)
     _require_known_to(source, csv_dir or settings.csv_dir, tickers)
+    require_writable(settings.home)
     lake = _open_lake(settings)
     for ticker in tickers:
         _require_one_source(lake, ticker, source)
@@ -67,8 +68,17 @@ def list_all() -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from storage import queries
+    from storage.errors import NothingPublished
+    from storage.published import Reader
+
     settings = open_home()
-    frame = _open_lake(settings).read("tickers")
+    try:
+        with Reader(settings.home) as reader:
+            frame = queries.tickers(reader)
+    except NothingPublished:
+        note(f"nothing published in {settings.home} yet: add a ticker with `stock-assets tickers add AAPL`")
+        return
     if frame.empty:
         note("no tickers yet: add one with `stock-assets tickers add AAPL`")
         return
@@ -86,12 +96,15 @@ def remove(names: Names) -> None:
     """
     settings = open_home()
     tickers = read_tickers(names)
-    lake = _open_lake(settings)
-    known = set(lake.read("tickers")["ticker"])
+    known: set[str] = set()
+    if settings.lake_dir.is_dir():  # else nothing is there, and a mistyped home is not made
+        require_writable(settings.home)
+        known = set(_open_lake(settings).read("tickers")["ticker"])
     for ticker in tickers:
         if ticker not in known:
             cure = f"choose among {', '.join(sorted(known))}" if known else "there is nothing to remove"
             raise UnknownToThisHome(f"{ticker} is not in the universe of {settings.home}", cure=cure)
+    lake = _open_lake(settings)
     for ticker in tickers:
         lake.delete("tickers", ticker=ticker)
         note(f"{ticker}: removed from the universe; its bars, models and forecasts stay")

@@ -2,7 +2,7 @@
 
 import typer
 
-from stock_assets.cli.context import note, open_home
+from stock_assets.cli.context import note, open_home, require_writable
 
 
 def register(app: typer.Typer) -> None:
@@ -12,13 +12,20 @@ def register(app: typer.Typer) -> None:
 
 
 def publish() -> None:
-    """Rebuild the published database from the lake alone, to the same content."""
+    """Rebuild the published database from the lake alone, to the same content. Damaged files are named: exit code 1."""
+    from storage.parquet import CURE_OF_DAMAGE
     from storage.publisher import Publisher
 
-    publication = Publisher(open_home().home).rebuild()
+    settings = open_home()
+    require_writable(settings.home)
+    publication = Publisher(settings.home).rebuild()
     for log in publication.moved_aside:
         note(f"note: somebody had unfinished writes in warehouse.duckdb; they are kept in {log}")
     typer.echo(f"generation {publication.generation}: {publication.path}")
+    for file in publication.damaged:
+        note(f"error: {file} is damaged and was not published — {CURE_OF_DAMAGE}")
+    if publication.damaged:
+        raise typer.Exit(1)
 
 
 def migrate() -> None:
@@ -28,6 +35,7 @@ def migrate() -> None:
     from storage.tables import SCHEMA_VERSION
 
     settings = open_home()
+    require_writable(settings.home)
     taken = migrations.migrate(settings.lake_dir)
     for step in taken:
         note(f"to version {step.to}: {step.what}")

@@ -11,7 +11,6 @@ import pytest
 
 from stock_assets.cli import checkup, checkup_home
 from stock_assets.settings import Settings
-from stock_assets.sources import source_names
 from storage import files
 from storage.tables import SCHEMA_VERSION
 from tests.cli.conftest import Say
@@ -101,10 +100,6 @@ def test_the_csv_source_needs_its_folder(tmp_path: Path) -> None:
     assert checkup_home.check_source(Settings(tmp_path, source="csv", csv_dir=tmp_path)).found.startswith(
         "csv: 1 files"
     )
-
-
-def test_the_names_of_sources_are_those_that_exist() -> None:
-    assert sorted(checkup_home.SOURCES) == sorted(source_names())
 
 
 def test_a_home_in_use_is_described(home: Path, say: Say) -> None:

@@ -25,7 +25,7 @@ def test_migrate_of_a_current_lake_has_nothing_to_do(say: Say) -> None:
 def test_a_lake_of_a_newer_program_is_refused_by_every_command_and_named_by_the_doctor(home: Path, say: Say) -> None:
     say("tickers", "add", "AAPL")
     (home / "lake" / "schema_version.json").write_text(json.dumps({"schema_version": 99}))
-    for line in (["migrate"], ["publish"], ["tickers", "list"]):
+    for line in (["migrate"], ["publish"], ["tickers", "remove", "AAPL"]):
         said = say(*line)
         assert said.code == 1
         assert "schema version 99" in said.err
