@@ -5,15 +5,18 @@ last chart response, and the outcome is decided from that.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from curl_cffi.const import CurlECode
 from curl_cffi.requests import Response, Session
 
 from stock_assets.sources.errors import (
     MalformedData,
+    NoConnection,
     NoDataInRange,
     RateLimited,
     SourceError,
@@ -23,6 +26,8 @@ from stock_assets.sources.errors import (
 
 _CHART = "/v8/finance/chart/"
 _LATER = "try again later; what is stored is unchanged"
+_NO_CONNECTION = {CurlECode.COULDNT_RESOLVE_PROXY, CurlECode.COULDNT_RESOLVE_HOST, CurlECode.COULDNT_CONNECT}
+_CURLS_ADVICE = re.compile(r"\.? See https?://.*", re.DOTALL)
 
 
 class ChartSession(Session[Response]):
@@ -67,6 +72,16 @@ class Question:
     def __str__(self) -> str:
         """For messages: AAPL from 2024-01-02 to 2024-02-01."""
         return f"{self.ticker} from {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
+
+
+def no_answer(error: OSError, question: Question) -> Unreachable:
+    """The error for a failure of curl or a socket: `NoConnection` where no connection came about."""
+    is_refused = getattr(error, "code", None) in _NO_CONNECTION or isinstance(error, ConnectionRefusedError)
+    kind = NoConnection if is_refused else Unreachable
+    return kind(
+        f"Yahoo did not answer when asked for {question} ({_CURLS_ADVICE.sub('', str(error))})",
+        cure="check the network and try again, or do without it: --source sample, or --source csv with your files",
+    )
 
 
 def chart_meta(response: Response, question: Question) -> dict[str, Any]:

@@ -23,6 +23,10 @@ class Unreachable(SourceError):
     """The source did not answer."""
 
 
+class NoConnection(Unreachable):
+    """The source could not even be asked: its name does not resolve, or the connection was refused."""
+
+
 class MalformedData(SourceError):
     """The source answered with something that is not bars."""
 

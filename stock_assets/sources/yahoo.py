@@ -8,7 +8,8 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -21,7 +22,14 @@ from stock_assets.forecasting.bars import PRICE_COLUMNS
 from stock_assets.forecasting.sessions import are_sessions
 from stock_assets.sources._bars import completed, finish_bars, within
 from stock_assets.sources.base import Bars
-from stock_assets.sources.errors import MalformedData, RateLimited, UnknownExchange, UnknownTicker, Unreachable
+from stock_assets.sources.errors import (
+    MalformedData,
+    NoConnection,
+    RateLimited,
+    UnknownExchange,
+    UnknownTicker,
+    Unreachable,
+)
 from storage.tickers import validate_ticker
 
 if TYPE_CHECKING:
@@ -67,14 +75,17 @@ class Backoff:
     Random waits keep clients from asking again at the same moment (Brooker 2015, "Exponential backoff and jitter").
 
     Attributes:
-        attempts: requests in all.
+        attempts: requests in all; where no connection came about, two at most.
         first_wait: longest wait after the first refusal, in seconds; it doubles with each further one.
         longest_wait: cap of a wait, in seconds.
+        reconnect_wait: wait before the second try where no connection came about, in seconds: a network that is down
+            does not come back by waiting for it politely.
     """
 
     attempts: int = 5
     first_wait: float = 4.0
     longest_wait: float = 60.0
+    reconnect_wait: float = 1.0
 
     def wait(self, refusals: int, rng: random.Random) -> float:
         """Seconds to wait after that many refusals (from 1)."""
@@ -145,16 +156,17 @@ class YahooSource:
                 return self._ask(question)
             except (RateLimited, Unreachable) as error:
                 refusals += 1
-                if refusals >= self._backoff.attempts:
+                is_offline = isinstance(error, NoConnection)
+                if refusals >= (min(2, self._backoff.attempts) if is_offline else self._backoff.attempts):
                     tried = f"{error.problem}; asked {refusals} times over {waited:.0f} s"
                     raise type(error)(tried, cure=error.cure) from error
-                seconds = self._backoff.wait(refusals, rng)
+                seconds = self._backoff.reconnect_wait if is_offline else self._backoff.wait(refusals, rng)
                 _log.warning("%s; asking again in %.0f s", error.problem, seconds)
                 self._sleep(seconds)
                 waited += seconds
 
     def _ask(self, question: "Question") -> tuple[pd.DataFrame, dict[str, Any]]:
-        from stock_assets.sources._yahoo_http import chart_meta
+        from stock_assets.sources._yahoo_http import chart_meta, no_answer
 
         with _ONE_AT_A_TIME:
             _keep_cache_in(self._cache_dir or _user_cache_dir())
@@ -163,9 +175,7 @@ class YahooSource:
             try:
                 table = _history(question, session, self._timeout)
             except OSError as error:  # what curl and sockets raise: refused, timed out, cut off, no such host
-                raise Unreachable(
-                    f"Yahoo did not answer when asked for {question} ({error})", cure="check the network and try again"
-                ) from error
+                raise no_answer(error, question) from error
             if session.chart is None:
                 raise UnknownTicker(
                     f"{question.ticker!r} is no symbol that yfinance asks Yahoo for", cure="use Yahoo's symbol, no ISIN"
@@ -198,27 +208,39 @@ def _history(question: "Question", session: "ChartSession", timeout: float) -> p
     from yfinance.exceptions import YFException
 
     YfData.cache_get.cache_clear()  # it would repeat an old answer, a failed one too, for as long as the process lives
-    hidden, yfinance.config.debug.hide_exceptions = yfinance.config.debug.hide_exceptions, False
     try:
-        client = yfinance.Ticker(question.ticker, session=session)
-        # Else the client asks Yahoo for the time zone first, one more request on the way to HTTP 429. It only serves to
-        # turn dates into seconds; a day more on each side makes up for it.
-        client._tz = "UTC"
-        table: pd.DataFrame = client.history(
-            start=question.start - timedelta(days=1),
-            end=question.end + timedelta(days=1),  # exclusive
-            interval="1d",
-            auto_adjust=False,
-            actions=True,
-            repair=False,
-            keepna=True,
-            timeout=timeout,
-        )
+        with _open_client():
+            client = yfinance.Ticker(question.ticker, session=session)
+            # Else the client asks Yahoo for the time zone first, one more request on the way to HTTP 429. It only serves
+            # to turn dates into seconds; a day more on each side makes up for it.
+            client._tz = "UTC"
+            table: pd.DataFrame = client.history(
+                start=question.start - timedelta(days=1),
+                end=question.end + timedelta(days=1),  # exclusive
+                interval="1d",
+                auto_adjust=False,
+                actions=True,
+                repair=False,
+                keepna=True,
+                timeout=timeout,
+            )
     except (YFException, KeyError, TypeError, ValueError, IndexError, AttributeError):
         return None
-    finally:
-        yfinance.config.debug.hide_exceptions = hidden
     return table
+
+
+@contextmanager
+def _open_client() -> Iterator[None]:
+    """While inside, yfinance raises what it meets and logs nothing: the outcome is told once, from the answer."""
+    import yfinance
+
+    debug, logger = yfinance.config.debug, logging.getLogger("yfinance")
+    hidden, disabled = debug.hide_exceptions, logger.disabled
+    debug.hide_exceptions, logger.disabled = False, True
+    try:
+        yield
+    finally:
+        debug.hide_exceptions, logger.disabled = hidden, disabled
 
 
 @cache

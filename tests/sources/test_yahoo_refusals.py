@@ -1,5 +1,6 @@
 """The real yfinance client against a loopback server that refuses, fails or answers with something else."""
 
+import logging
 import random
 import socket
 from datetime import date
@@ -8,9 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from curl_cffi.const import CurlECode
+from curl_cffi.requests.exceptions import RequestException
 
+from stock_assets.sources._yahoo_http import Question, no_answer
 from stock_assets.sources.errors import (
     MalformedData,
+    NoConnection,
     NoDataInRange,
     RateLimited,
     UnknownExchange,
@@ -40,13 +45,42 @@ def test_429_for_ever_is_rate_limited_after_the_last_attempt(ask: Any, waits: li
     assert len(waits) == 2
 
 
-def test_connection_refused_is_unreachable(ask: Any, waits: list[float]) -> None:
+def test_a_refused_connection_is_tried_once_more_and_told_in_one_line(
+    ask: Any, waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
 
-    with pytest.raises(Unreachable, match=r"did not answer when asked for AAPL from 2023-01-01.*asked 3 times"):
-        ask(f"http://127.0.0.1:{port}")
-    assert len(waits) == 2
+    with pytest.raises(
+        NoConnection, match=r"did not answer when asked for AAPL from 2023-01-01.*asked 2 times"
+    ) as caught:
+        ask(f"http://127.0.0.1:{port}", backoff=Backoff())
+    assert waits == [1.0]
+    assert "See http" not in str(caught.value)
+    assert "--source sample" in caught.value.cure
+    # One line for the second try, and nothing of the client's own.
+    assert [record.name for record in caplog.records if record.levelno >= logging.INFO] == [
+        "stock_assets.sources.yahoo"
+    ]
+    assert logging.getLogger("yfinance").disabled is False
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (RequestException("Could not resolve host: x. See https://curl.se/…", CurlECode.COULDNT_RESOLVE_HOST), True),
+        (RequestException("Could not resolve proxy: x", CurlECode.COULDNT_RESOLVE_PROXY), True),
+        (ConnectionRefusedError(111, "Connection refused"), True),
+        (RequestException("Operation timed out", CurlECode.OPERATION_TIMEDOUT), False),
+        (OSError("cut off"), False),
+    ],
+    ids=["host", "proxy", "refused", "timeout", "other"],
+)
+def test_only_what_waiting_cannot_cure_is_no_connection(failure: OSError, kind: bool) -> None:
+    error = no_answer(failure, Question("AAPL", date(2023, 1, 1), date(2023, 12, 31)))
+
+    assert isinstance(error, NoConnection) == kind
+    assert "See http" not in error.problem
 
 
 def test_a_slow_answer_is_unreachable(ask: Any, a_year: pd.DataFrame) -> None:
