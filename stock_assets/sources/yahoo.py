@@ -211,8 +211,8 @@ def _history(question: "Question", session: "ChartSession", timeout: float) -> p
     try:
         with _open_client():
             client = yfinance.Ticker(question.ticker, session=session)
-            # Else the client asks Yahoo for the time zone first, one more request on the way to HTTP 429. It only serves
-            # to turn dates into seconds; a day more on each side makes up for it.
+            # Else the client asks Yahoo for the time zone first, one more request on the way to HTTP 429. It only
+            # serves to turn dates into seconds; a day more on each side makes up for it.
             client._tz = "UTC"
             table: pd.DataFrame = client.history(
                 start=question.start - timedelta(days=1),

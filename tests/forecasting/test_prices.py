@@ -13,7 +13,6 @@ from stock_assets.forecasting.prices import (
     RAW_COLUMNS,
     Reconciled,
     build_prices,
-    check_prices,
     reconcile,
 )
 from storage.tables import PRICES, RAW_PRICES
@@ -237,27 +236,6 @@ def test_a_later_fetch_makes_earlier_bars_final() -> None:
     raw = pd.concat([stored, take(stored, bars_known_on(date(2023, 6, 8)), DAY_2).rows])
 
     assert prices_of(raw).set_index("session").loc["2023-06-01", "is_final"]
-
-
-@pytest.mark.parametrize("restated", [False, True])
-def test_a_stored_bar_on_a_sunday_does_not_stand_in_the_way_before_or_after_its_correction(restated: bool) -> None:
-    right = bars_known_on(date(2023, 6, 1))
-    monday = right["session"] == "2023-05-15"
-    wrong = right.assign(session=right["session"].mask(monday, pd.Timestamp("2023-05-14")))
-    stored = take(NOTHING, wrong, DAY_1).rows
-
-    before = prices_of(stored)
-    assert before["session"].tolist() == right.loc[~monday, "session"].tolist()
-    assert [(f.name, f.sessions) for f in check_prices(before, "XNYS")] == [
-        ("missing_session", (date(2023, 5, 15),))
-    ]  # fmt: skip
-
-    corrected = right.assign(adj_close=right["adj_close"] * (0.5 if restated else 1.0))
-    news = take(stored, corrected, DAY_2)
-    after = prices_of(pd.concat([stored, news.rows], ignore_index=True))
-    pd.testing.assert_frame_equal(after[corrected.columns], corrected)
-    assert check_prices(after, "XNYS") == []
-    assert (news.n_restated > 0) == restated
 
 
 def test_no_rows_make_a_typed_empty_table() -> None:

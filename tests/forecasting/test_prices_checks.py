@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -109,6 +109,27 @@ def test_a_bar_on_a_day_without_trading_is_an_error() -> None:
     findings = check_prices(pd.concat([prices, holiday], ignore_index=True), "XNYS")
 
     assert [(f.name, f.severity, f.sessions) for f in findings] == [("not_a_session", "error", (date(2023, 5, 29),))]
+
+
+@pytest.mark.parametrize("restated", [False, True])
+def test_a_stored_bar_on_a_sunday_does_not_stand_in_the_way_before_or_after_its_correction(restated: bool) -> None:
+    right = bars_known_on(date(2023, 6, 1))
+    monday = right["session"] == "2023-05-15"
+    wrong = right.assign(session=right["session"].mask(monday, pd.Timestamp("2023-05-14")))
+    stored = reconcile(NOTHING, wrong, ticker="AAPL", source="csv", fetched_at=NOW).rows
+
+    before = build_prices(stored, calendar="XNYS")
+    assert before["session"].tolist() == right.loc[~monday, "session"].tolist()
+    assert [(f.name, f.sessions) for f in check_prices(before, "XNYS")] == [
+        ("missing_session", (date(2023, 5, 15),))
+    ]  # fmt: skip
+
+    corrected = right.assign(adj_close=right["adj_close"] * (0.5 if restated else 1.0))
+    news = reconcile(stored, corrected, ticker="AAPL", source="csv", fetched_at=NOW + timedelta(days=1))
+    after = build_prices(pd.concat([stored, news.rows], ignore_index=True), calendar="XNYS")
+    pd.testing.assert_frame_equal(after[corrected.columns], corrected)
+    assert check_prices(after, "XNYS") == []
+    assert (news.n_restated > 0) == restated
 
 
 @pytest.mark.parametrize(
