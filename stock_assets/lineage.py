@@ -81,7 +81,7 @@ def ticker_health(warehouse: Warehouse, ticker: str, *, stage: str) -> Iterator[
 
 @contextmanager
 def _recorded(warehouse: Warehouse, ticker: str, stage: str) -> Iterator[None]:
-    finished, reason = False, f"{stage} was interrupted or hit a bug — see the run's log in Dagster"
+    finished, reason = False, f"{stage} was interrupted or hit a bug — run it again; the run's log says more"
     try:
         yield
         finished = True

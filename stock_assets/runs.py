@@ -11,7 +11,9 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.lineage import record_status
 from stock_assets.partitions import sync_partitions
+from stock_assets.resources import Warehouse
 from stock_assets.settings import Settings, prepare_dagster
 from stock_assets.terminal import failure_line
 from storage.lake import Lake
@@ -19,6 +21,8 @@ from storage.lake import Lake
 _PARTITION_TAG = "dagster/partition"
 # A run may take this long between its launch and its first word.
 _START_TIMEOUT = timedelta(minutes=5)
+_KILLED = "its run was killed — run it again; finished fits are kept"
+_TERMINAL: dict[str, Any] = {"terminal": {}}
 _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -37,8 +41,27 @@ class Options:
         source = {"source": self.source, "csv_dir": self.csv_dir, "lookback": self.lookback}
         return {
             "resources": {"price_source": {"config": source}, "model_settings": {"config": {"fast": self.fast}}},
-            "loggers": {"terminal": {}},
+            "loggers": _TERMINAL,
         }
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run to be made: which assets, for which ticker, with which configuration."""
+
+    ticker: str
+    assets: frozenset[dg.AssetKey]
+    run_config: dict[str, Any]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether starting step processes would take longer than their work."""
+        settings = self.run_config.get("resources", {}).get("model_settings", {})
+        return bool(settings.get("config", {}).get("fast"))
+
+    def covers(self, other: "Work") -> bool:
+        """Whether this run makes everything that `other` would."""
+        return self.ticker == other.ticker and self.assets >= other.assets
 
 
 @dataclass(frozen=True)
@@ -46,8 +69,8 @@ class Outcome:
     """How a run ended: `reason` is None when everything asked for was made."""
 
     ticker: str
-    run_id: str
     reason: str | None
+    is_interrupted: bool = False
 
 
 @contextmanager
@@ -67,12 +90,15 @@ def lineage_job() -> dg.JobDefinition:
     return defs.resolve_job_def("lineage")
 
 
-def select(job: str, models: Sequence[str]) -> list[dg.AssetKey]:
-    """The assets of a job, with only the named models' own assets (none named: all of them)."""
+def plan(job: str, tickers: Sequence[str], options: Options) -> list[Work]:
+    """A job's runs, with only the named models' own assets (none named: all of them)."""
     from stock_assets.definitions import defs
 
     keys = defs.resolve_job_def(job).asset_layer.executable_asset_keys
-    return sorted(key for key in keys if len(key.path) == 1 or not models or key.path[-1] in models)
+    chosen = frozenset(
+        key for key in keys if len(key.path) == 1 or not options.models or key.path[-1] in options.models
+    )
+    return [Work(ticker, chosen, options.run_config()) for ticker in tickers]
 
 
 def sweep(settings: Settings) -> None:
@@ -81,47 +107,75 @@ def sweep(settings: Settings) -> None:
     ArtifactStore(settings.models_dir).sweep()
 
 
-def execute(instance: dg.DagsterInstance, ticker: str, assets: Sequence[dg.AssetKey], options: Options) -> Outcome:
-    """Materialise `assets` for one ticker and wait.
-
-    Small settings run in this process, since starting step processes would take longer than their work.
-    """
-    sync_partitions(instance, [ticker])
-    if options.fast:
-        result: Any = lineage_job().execute_in_process(
-            run_config=options.run_config(),
-            partition_key=ticker,
+def execute(instance: dg.DagsterInstance, settings: Settings, work: Work) -> Outcome:
+    """Make one run and wait. A failed ticker's row in `tickers` says so, whatever became of the run's processes."""
+    sync_partitions(instance, [work.ticker])
+    if work.is_small:
+        small: Any = lineage_job().execute_in_process(
+            run_config=work.run_config,
+            partition_key=work.ticker,
             instance=instance,
-            asset_selection=assets,
+            asset_selection=sorted(work.assets),
             raise_on_error=False,
         )
-        return _outcome(ticker, result.run_id, result.success, result.all_events)
-    with dg.execute_job(
-        dg.reconstructable(lineage_job),
-        instance=instance,
-        run_config=options.run_config(),
-        tags={_PARTITION_TAG: ticker},
-        asset_selection=assets,
-    ) as result:
-        return _outcome(ticker, result.run_id, result.success, result.all_events)
+        outcome = _outcome(work.ticker, small.success, small.all_events)
+    else:
+        with dg.execute_job(
+            dg.reconstructable(lineage_job),
+            instance=instance,
+            run_config=work.run_config,
+            tags={_PARTITION_TAG: work.ticker},
+            asset_selection=sorted(work.assets),
+        ) as result:
+            outcome = _outcome(work.ticker, result.success, result.all_events)
+    if outcome.reason is not None:
+        _mark_failed(settings, work.ticker, outcome.reason)
+    return outcome
 
 
-def report_dead_runs(instance: dg.DagsterInstance) -> list[Outcome]:
-    """Mark as failed every run whose process is gone (killed, or the machine went down), and return them."""
-    dead = []
+def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[Work]:
+    """Mark as failed every run whose process is gone (killed, or the machine went down), and return their work."""
+    unfinished = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
         run = record.dagster_run
         if _is_alive(instance, record):
             continue
         instance.report_run_failed(run, "The process of this run is gone; it was found so at the next start.")
-        dead.append(Outcome(run.tags.get(_PARTITION_TAG, ""), run.run_id, "its process was gone"))
-    return dead
+        ticker = run.tags.get(_PARTITION_TAG, "")
+        if Lake(settings.lake_dir).read("tickers", ticker=ticker).empty:
+            continue  # removed from the universe since
+        _mark_failed(settings, ticker, _KILLED)
+        unfinished.append(Work(ticker, frozenset(run.asset_selection or ()), {**run.run_config, "loggers": _TERMINAL}))
+    return unfinished
 
 
-def _outcome(ticker: str, run_id: str, success: bool, events: Sequence[dg.DagsterEvent]) -> Outcome:
-    failures = [event for event in events if event.event_type_value == "STEP_FAILURE"]
-    reason = "; ".join(f"{event.step_key}: {failure_line(event)}" for event in failures)
-    return Outcome(ticker, run_id, None if success else reason or "the run failed outside its steps")
+def _mark_failed(settings: Settings, ticker: str, reason: str) -> None:
+    """Write down a failure that no asset could: its process was interrupted or killed."""
+    warehouse = Warehouse(home=str(settings.home))
+    stored = warehouse.lake.read("tickers", ticker=ticker)
+    if len(stored) and stored["status"].iloc[0] != "failed":
+        record_status(warehouse.lake, ticker, "failed", reason=reason)
+        warehouse.publish()
+
+
+def _outcome(ticker: str, success: bool, events: Sequence[dg.DagsterEvent]) -> Outcome:
+    if success:
+        return Outcome(ticker, None)
+    if any(_is_interruption(event) for event in events):
+        return Outcome(ticker, "it was interrupted — run it again; finished fits are kept", is_interrupted=True)
+    steps: dict[str, list[str]] = {}
+    for event in events:
+        if event.event_type_value == "STEP_FAILURE":
+            steps.setdefault(failure_line(event), []).append(str(event.step_key).replace("__", "/"))
+    reasons = [f"{', '.join(names)}: {line}" for line, names in steps.items()]
+    return Outcome(ticker, "; ".join(reasons) or "the run failed outside its steps — see it in `make dev`")
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    if event.event_type_value != "PIPELINE_FAILURE":
+        return False
+    error = event.job_failure_data.error
+    return error is not None and error.cls_name == "DagsterExecutionInterruptedError"
 
 
 def _is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:

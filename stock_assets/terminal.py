@@ -5,6 +5,8 @@ from typing import Any
 
 import dagster as dg
 
+# Dagster's word on each step after a failed one: the failure itself is said already.
+_CONSEQUENCE = "Not executing."
 _STEP_ENDS = {"STEP_SUCCESS": "done", "STEP_FAILURE": "FAILED", "STEP_SKIPPED": "skipped"}
 
 
@@ -28,7 +30,7 @@ class StepsAndProgress(logging.Filter):
         event = _meta(record).get("dagster_event")
         if event is not None:
             return event.event_type_value in _STEP_ENDS
-        return record.levelno >= logging.INFO
+        return record.levelno >= logging.INFO and not record.getMessage().count(_CONSEQUENCE)
 
 
 def make_logger(_: dg.InitLoggerContext) -> logging.Logger:

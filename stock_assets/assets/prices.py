@@ -30,6 +30,8 @@ def raw_prices(
     ticker, now = context.partition_key, datetime.now(UTC)
     stored = warehouse.lake.read("raw_prices", ticker=ticker)
     source = price_source.open(stored["source"].iloc[-1] if len(stored) else _chosen_source(warehouse, ticker))
+    if stored.empty:
+        record_status(warehouse.lake, ticker, "added", source=source.name)  # known even if the fetch fails
     end = source.last_session(ticker) or now.date()
     start = lookback_start(end, price_source.reach)
     if len(stored):
@@ -71,6 +73,8 @@ def prices(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materi
     findings = check_prices(bars, calendar)
     # A hole in the history is shown red, but the bars around it are right: refusing them would stop the ticker.
     refuse(findings, subject=f"{ticker} prices", tolerated={"missing_session"})
+    for finding in findings:
+        context.log.warning(f"{finding.name}: {finding.message}")
     return dg.MaterializeResult(
         value=bars,
         check_results=check_results(["prices"], findings),

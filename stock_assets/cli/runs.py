@@ -1,17 +1,21 @@
 """Commands that work: `run`, `fetch`, `train`, `forecast`. Each starts real Dagster runs, one per ticker."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stock_assets.cli.context import note, open_home, output, read_tickers
+from stock_assets.cli.context import note, open_home, output, read_tickers, require_writable
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from stock_assets.runs import Options, Outcome
+    import dagster as dg
+
+    from stock_assets.runs import Options, Outcome, Work
+    from storage.lake import Lake
 
 Tickers = Annotated[
     list[str] | None, typer.Option("--ticker", "-t", help="Ticker; repeat for several. Default: all known.")
@@ -27,8 +31,8 @@ class NothingToDo(StockAssetsError):
     """No ticker was named and none is known."""
 
 
-class UnknownModel(StockAssetsError):
-    """No model file of that name."""
+class WrongFlag(StockAssetsError):
+    """A flag, or the environment variable behind it, that cannot be used."""
 
 
 class SomeFailed(StockAssetsError):
@@ -76,56 +80,132 @@ def _work(
     job: str, tickers: list[str] | None, source: str, csv_dir: Path | None, lookback: str, models: str, fast: bool
 ) -> None:
     settings = open_home()
-    options = _options(source, csv_dir, lookback, models, fast)
+    require_writable(settings.home)
     named = read_tickers(tickers or [])
-    from stock_assets.runs import execute, open_instance, report_dead_runs, select, sweep
+    options = _options(settings, source, csv_dir, lookback, models, fast)
+    from stock_assets.runs import open_instance, plan, report_dead_runs, sweep
 
     sweep(settings)
     with open_instance(settings) as instance:
-        cut_off = report_dead_runs(instance)
-        for dead in cut_off:
-            note(f"run {dead.run_id[:8]} of {dead.ticker} was cut off; it is marked as failed and its work is done now")
-        wanted = _universe(settings, named, [dead.ticker for dead in cut_off if dead.ticker])
-        outcomes = [execute(instance, ticker, select(job, options.models), options) for ticker in wanted]
+        cut_off = report_dead_runs(instance, settings)
+        ready, outcomes = _ready(settings, job, named or _universe(settings, cut_off), options)
+        wanted = plan(job, ready, options)
+        unfinished = [work for work in cut_off if not any(new.covers(work) for new in wanted)]
+        for work in cut_off:
+            note(f"a run of {work.ticker} was cut off; it is marked as failed and its work is done now")
+        outcomes += _execute_all(instance, settings, [*unfinished, *wanted])
     if job != "fetch":
-        _report(settings, [outcome.ticker for outcome in outcomes if outcome.reason is None])
+        _report(settings, list(dict.fromkeys(outcome.ticker for outcome in outcomes if outcome.reason is None)))
     _name_the_failed(outcomes)
 
 
-def _options(source: str, csv_dir: Path | None, lookback: str, models: str, fast: bool) -> "Options":
-    from datetime import date
+def _execute_all(instance: "dg.DagsterInstance", settings: Settings, works: Sequence["Work"]) -> list["Outcome"]:
+    from stock_assets.runs import execute
 
-    from stock_assets.forecasting.sessions import lookback_start
+    outcomes: list[Outcome] = []
+    for number, work in enumerate(works):
+        outcomes.append(execute(instance, settings, work))
+        if outcomes[-1].is_interrupted:
+            waiting = ", ".join(later.ticker for later in works[number + 1 :])
+            note(f"interrupted: {work.ticker} is unfinished" + (f", {waiting} not begun" if waiting else ""))
+            note("finished fits are kept — run it again")
+            raise KeyboardInterrupt
+    return outcomes
+
+
+def _options(
+    settings: Settings, source: str, csv_dir: Path | None, lookback: str, models: str, fast: bool
+) -> "Options":
     from stock_assets.runs import Options
-    from stock_assets.sources import open_source
 
-    if source:
-        open_source(source, csv_dir=csv_dir)
-    if lookback:
-        lookback_start(date(2020, 1, 2), lookback)
-    return Options(source, str(csv_dir.resolve()) if csv_dir else "", lookback, _model_names(models), fast)
+    _check_source("--source", source)
+    _check_source("STOCK_ASSETS_SOURCE", settings.source)
+    _check_lookback("--lookback", lookback)
+    _check_lookback("STOCK_ASSETS_LOOKBACK", settings.lookback)
+    if csv_dir and source not in ("", "csv"):
+        raise WrongFlag(
+            f"--csv-dir was given with --source {source}, which reads no folder", cure="leave one of them out"
+        )
+    if csv_dir and not csv_dir.is_dir():
+        raise WrongFlag(
+            f"--csv-dir is {str(csv_dir)!r}, which is not a folder", cure="name the folder of TICKER.csv files"
+        )
+    # A folder of CSV files says which source is meant.
+    return Options(
+        "csv" if csv_dir else source, str(csv_dir.resolve()) if csv_dir else "", lookback, _model_names(models), fast
+    )
+
+
+def _check_source(where: str, name: str) -> None:
+    from stock_assets.sources import source_names
+
+    if name and name not in source_names():
+        expected = ", ".join(source_names())
+        raise WrongFlag(f"{where} is {name!r}; expected one of {expected}", cure=f"correct {where}")
+
+
+def _check_lookback(where: str, text: str) -> None:
+    from stock_assets.forecasting.errors import InvalidLookback
+    from stock_assets.forecasting.sessions import lookback_start
+
+    if not text:
+        return
+    try:
+        lookback_start(date(2020, 1, 2), text)
+    except InvalidLookback as error:
+        raise WrongFlag(f"{where}: {error.problem}", cure=f"correct {where}") from error
 
 
 def _model_names(text: str) -> Sequence[str]:
     from stock_assets.forecasting.models import BENCHMARK, discover
 
     names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in discover():
-            raise UnknownModel(f"there is no model {name!r}", cure=f"choose among {', '.join(discover())}")
+    unknown = [name for name in names if name not in discover()]
+    if unknown or (text and not names):
+        found = repr(unknown[0]) if unknown else repr(text)
+        raise WrongFlag(f"--models names {found}, which is no model", cure=f"choose among {', '.join(discover())}")
     return list(dict.fromkeys([BENCHMARK, *names])) if names else []
 
 
-def _universe(settings: Settings, named: Sequence[str], cut_off: Sequence[str]) -> list[str]:
+def _universe(settings: Settings, cut_off: Sequence["Work"]) -> list[str]:
     from storage.lake import Lake
 
-    wanted = list(named) or list(Lake(settings.lake_dir).read("tickers")["ticker"])
-    if not wanted:
+    known = list(Lake(settings.lake_dir).read("tickers")["ticker"])
+    if not known and not cut_off:
         raise NothingToDo(
             f"{settings.home} holds no tickers and none was named",
             cure="name one: --ticker AAPL (with --source sample if you have no network)",
         )
-    return list(dict.fromkeys([*wanted, *cut_off]))
+    return known
+
+
+def _ready(
+    settings: Settings, job: str, tickers: Sequence[str], options: "Options"
+) -> tuple[list[str], list["Outcome"]]:
+    """The tickers a job can be started for, and why not the others: a wrong flag makes no healthy ticker red."""
+    from stock_assets.runs import Outcome
+    from storage.lake import Lake
+
+    lake = Lake(settings.lake_dir)
+    reasons = {ticker: _obstacle(lake, settings, job, ticker, options) for ticker in tickers}
+    ready = [ticker for ticker, reason in reasons.items() if reason is None]
+    return ready, [Outcome(ticker, reason) for ticker, reason in reasons.items() if reason is not None]
+
+
+def _obstacle(lake: "Lake", settings: Settings, job: str, ticker: str, options: "Options") -> str | None:
+    if job == "train" and lake.read("prices", ticker=ticker).empty:
+        return f"it has no bars in {settings.home} — `stock-assets run --ticker {ticker}`"
+    if job == "forecast" and lake.read("models", ticker=ticker).empty:
+        return f"it was never trained in {settings.home} — `stock-assets run --ticker {ticker}`"
+    if not options.source:
+        return None
+    stored = lake.read("raw_prices", ticker=ticker)
+    if stored.empty or stored["source"].iloc[-1] == options.source:
+        return None
+    return (
+        f"its bars in this home come from {stored['source'].iloc[-1]}, and two sources never mix — leave "
+        f"{options.source} out, or give it a home of its own: STOCK_ASSETS_HOME=<another folder>"
+    )
 
 
 def _report(settings: Settings, tickers: Sequence[str]) -> None:
@@ -153,7 +233,8 @@ def _name_the_failed(outcomes: Sequence["Outcome"]) -> None:
     for outcome in failed:
         note(f"FAILED {outcome.ticker}: {outcome.reason}")
     names = ", ".join(outcome.ticker for outcome in failed)
+    others = "; the others are complete" if len(failed) < len(outcomes) else ""
     raise SomeFailed(
-        f"{len(failed)} of {len(outcomes)} tickers failed ({names}); the others are complete",
-        cure="each line above says why and what to do; then run those again",
+        f"{len(failed)} of {len(outcomes)} failed: {names}{others}",
+        cure="each line above says why and what to do; what is not wanted: `stock-assets tickers remove NAME`",
     )

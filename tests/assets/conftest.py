@@ -1,5 +1,6 @@
 """A home, a real Dagster instance on disk, and the lineage run in this process."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,17 @@ import pandas as pd
 import pytest
 from bokeh_sampledata import stocks
 
-from stock_assets.runs import Options, Outcome, execute, open_instance, select
+from stock_assets.runs import Options, Outcome, execute, open_instance, plan
 from stock_assets.settings import Settings
 from storage.lake import Lake
 
 SMALL = ("random_walk", "xgboost")
 Writer = Callable[..., Path]
+
+
+def hear_ctrl_c() -> None:
+    """For processes of a test: what started the suite in the background may have told its children to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Desk:
@@ -32,8 +38,8 @@ class Desk:
 
     def run(self, ticker: str, job: str = "lineage", models: Sequence[str] = SMALL, **options: Any) -> Outcome:
         """One real run, in this process, with small settings."""
-        chosen = Options(**({"source": "sample", "fast": True} | options))
-        return execute(self.instance, ticker, select(job, models), chosen)
+        chosen = Options(**({"source": "sample", "fast": True, "models": models} | options))
+        return execute(self.instance, self.settings, plan(job, [ticker], chosen)[0])
 
     def partitions(self, asset: str) -> set[str]:
         """Tickers of which the asset's newest attempt succeeded."""

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from stock_assets.assets.champion import fits_in_use
-from stock_assets.partitions import sync_partitions
-from stock_assets.runs import Options, lineage_job, select
+from stock_assets.runs import Options, Work, execute, plan
 from storage.lake import Lake
 from tests.assets.conftest import SMALL, Desk
 from tests.storage.frames import rows
@@ -58,17 +57,10 @@ def test_settings_that_come_back_are_used_and_said_again(desk: Desk) -> None:
     """Settings A, B, A: the third run fits nothing, and its forecasts, champion and fits in use are A's again."""
 
     def run(seed: int, target: str = "log_return") -> str:
-        config = Options(source="sample", fast=True).run_config()
+        [work] = plan("lineage", ["AAPL"], Options(source="sample", fast=True, models=SMALL))
+        config = work.run_config
         config["resources"]["model_settings"]["config"] |= {"seed": seed, "target": target}
-        sync_partitions(desk.instance, ["AAPL"])
-        result = lineage_job().execute_in_process(
-            run_config=config,
-            partition_key="AAPL",
-            instance=desk.instance,
-            asset_selection=select("lineage", SMALL),
-            raise_on_error=False,
-        )
-        assert result.success
+        assert execute(desk.instance, desk.settings, Work("AAPL", work.assets, config)).reason is None
         return str(fits_in_use(desk.lake, "AAPL").loc["xgboost", "version"])
 
     first = run(seed=0)

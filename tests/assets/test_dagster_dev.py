@@ -16,6 +16,7 @@ import pytest
 
 import storage
 from stock_assets.settings import PROJECT_ROOT
+from tests.assets.conftest import hear_ctrl_c
 
 LOCATION = {"repositoryLocationName": "stock-assets", "repositoryName": "__repository__"}
 
@@ -63,13 +64,21 @@ def ui(tmp_path: Path) -> Iterator[Ui]:
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "--host", "127.0.0.1", "--port", str(port)]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=PROJECT_ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=PROJECT_ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=hear_ctrl_c,
         )
         try:
             yield _when_up(Ui(port), process, tmp_path / "log")
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, signal.SIGINT)
             process.wait(timeout=60)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _when_up(ui: Ui, process: subprocess.Popen[bytes], log: Path) -> Ui:

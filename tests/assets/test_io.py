@@ -11,7 +11,7 @@ import storage
 from stock_assets.io import LakeIOManager
 from stock_assets.lineage import record_status
 from stock_assets.resources import Warehouse
-from stock_assets.runs import Options, execute, select
+from stock_assets.runs import Options, Work, execute, plan
 from tests.assets.conftest import Desk
 from tests.storage.frames import rows
 
@@ -34,6 +34,17 @@ def test_good_rows_are_written_and_published_and_leave_the_status_alone(warehous
     LakeIOManager(warehouse=warehouse).handle_output(output("prices", ["prices"]), rows("prices", 4))
     pd.testing.assert_frame_equal(storage.table("prices", warehouse.path), warehouse.lake.read("prices"))
     assert len(warehouse.lake.read("prices")) == 4
+    assert warehouse.lake.read("tickers")["status"].tolist() == ["ok"]
+
+
+def test_another_tickers_damaged_file_is_warned_of_and_stops_nothing(
+    warehouse: Warehouse, capfd: pytest.CaptureFixture[str]
+) -> None:
+    damaged = warehouse.lake.write("prices", rows("prices", ticker="MSFT"), ticker="MSFT")
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    LakeIOManager(warehouse=warehouse).handle_output(output("prices", ["prices"]), rows("prices", 4))
+    assert f"WARNING - system - {damaged} is damaged and was not published: restore" in capfd.readouterr().err
+    assert storage.table("prices", warehouse.path)["ticker"].tolist() == ["AAPL"] * 4
     assert warehouse.lake.read("tickers")["status"].tolist() == ["ok"]
 
 
@@ -63,14 +74,13 @@ def test_rows_that_break_the_contract_fail_the_ticker_by_name(
 def test_only_the_end_of_the_lineage_says_that_a_ticker_is_well(desk: Desk) -> None:
     assert desk.run("AAPL", models=["random_walk"]).reason is None
     record_status(desk.lake, "AAPL", "failed", reason="something")
-    fetched = dg.AssetKey("raw_prices")
-    assets = [key for key in select("forecast", ["random_walk"]) if key != fetched]
-    options = Options(source="sample", fast=True)
+    [daily] = plan("forecast", ["AAPL"], Options(source="sample", fast=True, models=["random_walk"]))
+    assets = daily.assets - {dg.AssetKey("raw_prices")}
     scores = dg.AssetKey("forecast_scores")
     assert scores in assets
 
-    execute(desk.instance, "AAPL", [key for key in assets if key != scores], options)
+    execute(desk.instance, desk.settings, Work("AAPL", assets - {scores}, daily.run_config))
     assert desk.lake.read("tickers")["status"].tolist() == ["failed"]
-    execute(desk.instance, "AAPL", assets, options)
+    execute(desk.instance, desk.settings, Work("AAPL", assets, daily.run_config))
     status = desk.lake.read("tickers")
     assert (status["status"].tolist(), status["reason"].tolist()) == (["ok"], [None])
