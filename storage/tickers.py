@@ -18,8 +18,12 @@ def validate_ticker(name: str) -> str:
     if _is_usable(name):
         return name
     upper = name.upper()
+    if upper in _RESERVED:
+        problem = f"{name!r} is not a ticker: the name is reserved by Windows file systems"
+        raise InvalidTicker(problem, cure=f"name it with its exchange, like {upper}.DE")
     raise InvalidTicker(
-        f"{name!r} is not a ticker: expected 1–20 of A–Z, 0–9 and . - ^ = & (like AAPL, BRK-B, ^GSPC, BF.B)",
+        f"{name!r} is not a ticker: {'' if name else 'it is empty, '}expected 1–20 of A–Z, 0–9 and . - ^ = & "
+        "(like AAPL, BRK-B, ^GSPC, BF.B)",
         cure=f"did you mean {upper}?" if _is_usable(upper) else "check the symbol on finance.yahoo.com",
     )
 

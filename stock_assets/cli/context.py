@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,10 @@ _WIDTH_WITHOUT_TERMINAL = 120
 
 class HomeNotWritable(StockAssetsError):
     """The home cannot be made or written to."""
+
+
+class UnknownToThisHome(StockAssetsError):
+    """The ticker is not in the universe."""
 
 
 def open_home() -> Settings:
@@ -86,14 +90,32 @@ def read_ticker(name: str) -> str:
     """One ticker as typed: `aapl` is read as AAPL, and said so.
 
     Raises:
-        InvalidTicker: for anything that is not a ticker in capitals either, for example `A,B` or `../X`.
+        InvalidTicker: for anything that is not a ticker in capitals either, for example `A,B` or `../x`, as typed.
     """
+    from storage.errors import InvalidTicker
     from storage.tickers import validate_ticker
 
-    ticker = validate_ticker(name.upper() if name.isascii() else name)
-    if ticker != name:
-        note(f"note: {name!r} is read as {ticker}")
+    try:
+        return validate_ticker(name)
+    except InvalidTicker as as_typed:
+        try:
+            ticker = validate_ticker(name.upper() if name.isascii() else name)
+        except InvalidTicker:
+            raise as_typed from None
+    note(f"note: {name!r} is read as {ticker}")
     return ticker
+
+
+def require_known(tickers: Iterable[str], known: Collection[str], home: Path, *, if_none: str) -> None:
+    """Refuse the first ticker that is not among the known ones.
+
+    Args:
+        if_none: the cure where nothing is known at all.
+    """
+    for ticker in tickers:
+        if ticker not in known:
+            cure = f"choose among {', '.join(sorted(known))}" if known else if_none
+            raise UnknownToThisHome(f"{ticker} is not in the universe of {home}", cure=cure)
 
 
 def read_tickers(names: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stock_assets.cli.context import note, open_home, output, read_ticker
+from stock_assets.cli.context import note, open_home, output, read_ticker, require_known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,12 +55,16 @@ def leaderboard(
         scores = queries.leaderboard(reader, wanted)
         champions = queries.champion(reader, wanted)
         universe = queries.tickers(reader)
-    scores = scores[scores["role"].isin([role] if role else [Role.TEST, Role.LIVE])]
-    if scores.empty:
-        note(f"no scores{f' for {wanted}' if wanted else ''} yet: train with `stock-assets run`")
+    known = {*universe["ticker"], *scores["ticker"]}  # the scores of a removed ticker stay
+    if wanted is not None:
+        require_known([wanted], known, settings.home, if_none=f"add it: stock-assets tickers add {wanted}")
+    shown = scores[scores["role"].isin([role] if role else [Role.TEST, Role.LIVE])]
+    if shown.empty:
+        whose = f" for {wanted}" if wanted else ""
+        note(f"no scores{whose} yet: train with `stock-assets run`" if scores.empty else _none_in(role, whose))
         return
     console = output()
-    show.leaderboard(scores, console, sample=set(universe.loc[universe["source"] == "sample", "ticker"]))
+    show.leaderboard(shown, console, sample=set(universe.loc[universe["source"] == "sample", "ticker"]))
     show.champions(champions, console)
 
 
@@ -99,6 +103,15 @@ def export(
 
     rows = export_table(table, file, open_home().home)
     note(f"{rows:,} rows written to {file}")
+
+
+def _none_in(role: Role | None, whose: str) -> str:
+    if role is Role.LIVE:
+        return (
+            f"no live scores{whose} yet: a forecast made before its session opened is scored when a later "
+            "`stock-assets forecast` has that session's close"
+        )
+    return f"no {role or 'test or live'} scores{whose}: `stock-assets leaderboard` without --role shows those there are"
 
 
 def _print_table(frame: "pd.DataFrame") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stock_assets.cli.context import note, open_home, output, read_tickers, require_writable
+from stock_assets.cli.context import note, open_home, output, read_tickers, require_known, require_writable
 from stock_assets.cli.layout import MISSING, is_missing
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
@@ -19,10 +19,6 @@ Names = Annotated[list[str], typer.Argument(metavar="TICKER…", help="As Yahoo 
 
 class SourceIsFixed(StockAssetsError):
     """A ticker's bars come from one source for ever in one home."""
-
-
-class UnknownToThisHome(StockAssetsError):
-    """The ticker is not in the universe."""
 
 
 def register(app: typer.Typer) -> None:
@@ -100,10 +96,7 @@ def remove(names: Names) -> None:
     if settings.lake_dir.is_dir():  # else nothing is there, and a mistyped home is not made
         require_writable(settings.home)
         known = set(_open_lake(settings).read("tickers")["ticker"])
-    for ticker in tickers:
-        if ticker not in known:
-            cure = f"choose among {', '.join(sorted(known))}" if known else "there is nothing to remove"
-            raise UnknownToThisHome(f"{ticker} is not in the universe of {settings.home}", cure=cure)
+    require_known(tickers, known, settings.home, if_none="there is nothing to remove")
     lake = _open_lake(settings)
     for ticker in tickers:
         lake.delete("tickers", ticker=ticker)

@@ -2,8 +2,10 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +16,7 @@ from storage.publisher import Publisher
 from storage.tables import TABLES
 from tests.cli.conftest import MAIN, Say, Start
 
+ENDLESS = "SELECT count(*) FROM range(100000000) a, range(1000000) b"
 MODELS = {"random_walk": (4.38, None), "sarima": (4.31, 0.03), "xgboost": (4.40, 0.5)}
 
 
@@ -75,9 +78,45 @@ def test_the_leaderboard_of_one_ticker_and_role(scored: Path, say: Say) -> None:
 
 
 def test_an_empty_leaderboard_says_how_to_fill_it(scored: Path, say: Say) -> None:
+    say("tickers", "add", "MSFT")
     said = say("leaderboard", "MSFT")
     assert (said.code, said.out) == (0, "")
     assert "no scores for MSFT yet: train with `stock-assets run`" in said.err
+
+
+def test_the_leaderboard_of_an_unknown_ticker_names_the_known_ones(scored: Path, say: Say) -> None:
+    said = say("leaderboard", "MSFT")
+    assert (said.code, said.out) == (1, "")
+    assert "MSFT is not in the universe" in said.err
+    assert "choose among AAPL, IBM" in said.err
+
+
+def test_a_trained_ticker_without_live_scores_is_not_told_to_train(scored: Path, say: Say) -> None:
+    said = say("leaderboard", "AAPL", "--role", "live")
+    assert (said.code, said.out) == (0, "")
+    assert "no live scores for AAPL yet: a forecast made before its session opened" in said.err
+    assert "train with" not in said.err
+
+
+def test_ctrl_c_stops_a_running_query_at_once_without_a_trace(scored: Path) -> None:
+    script = (
+        "import signal\nfrom stock_assets import cli\nimport storage.sql\n"
+        # What starts this suite in the background may have told its children to ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"raise SystemExit(cli.run(['sql', {ENDLESS!r}]))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == f"home: {scored}\n"
+    time.sleep(1)
+    pressed = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - pressed < 10  # far below the time limit of a query
+    assert process.returncode == 130
+    assert "Traceback" not in err
 
 
 def test_csv_on_stdout_is_nothing_but_csv(scored: Path, say: Say) -> None:

@@ -120,6 +120,14 @@ def _files(home: Path) -> dict[str, bytes]:
     [
         ("SELECT * FROM prics", "Table with name prics does not exist! — did you mean prices?"),
         ("SELECT closs FROM prices", 'column "closs" not found in FROM clause! — Candidate bindings: "close"'),
+        (
+            "SELECT close FROM prices WHERE ticker = AAPL",
+            "column \"AAPL\" not found in FROM clause! — text needs single quotes: 'AAPL'; if a column was meant: ",
+        ),
+        ("SELECT close FROM prices WHERE ticker IN (GOOG, AAPL)", "text needs single quotes: 'GOOG'"),
+        ('FROM prices WHERE ticker = "AAPL"', "text needs single quotes: 'AAPL'"),
+        ("", "the query is empty, expected one SELECT statement — begin with: FROM tickers"),
+        ("-- nothing", "the query is empty"),
         ("SELEC 1", 'syntax error at or near "SELEC" — correct the SQL'),
         ("SELECT 'a'::INT", "Could not convert string 'a' to INT32 — correct the SQL"),
         ("SELECT 1; SELECT 2", "expected exactly one SELECT statement, found 2 — send one at a time"),
