@@ -7,6 +7,7 @@ import pandas as pd
 
 from stock_assets.lineage import ticker_health
 from stock_assets.resources import Warehouse
+from storage.parquet import CURE_OF_DAMAGE
 from storage.tables import TABLES
 
 
@@ -23,6 +24,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata({"dagster/row_count": len(obj), "published_generation": publication.generation})
         for file in publication.moved_aside:
             context.log.warning(f"someone's unfinished writes to warehouse.duckdb were moved to {file}")
+        for file in publication.damaged:
+            context.log.warning(f"{file} is damaged and was not published: {CURE_OF_DAMAGE}")
 
     def _write(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         table = TABLES[context.definition_metadata["table"]]

@@ -36,28 +36,32 @@ def state_of(connection: duckdb.DuckDBPyConnection, path: Path) -> State | None:
         connection.execute(f"DETACH {engine.CATALOG}")
 
 
-def create(connection: duckdb.DuckDBPyConnection, path: Path, root: Path, todo: list[Change]) -> None:
-    """Make the database at `path`, with the rows of `todo` from the lake at `root`."""
+def create(connection: duckdb.DuckDBPyConnection, path: Path, root: Path, todo: list[Change]) -> tuple[str, ...]:
+    """Make the database at `path`, with the rows of `todo` from the lake at `root`. Returns the damaged files."""
     with _writing(connection, path):
         connection.begin()
         create_all(connection)
-        for change in todo:
-            changes.apply(connection, root, change)
+        damaged = _apply_all(connection, root, todo)
         connection.execute("INSERT INTO lake_state.build VALUES (?, 0)", [definition()])
         connection.commit()
     _note_packed(connection, path)
+    return damaged
 
 
-def update(connection: duckdb.DuckDBPyConnection, path: Path, root: Path, todo: list[Change]) -> None:
-    """Apply `todo` to the database at `path`, and pack it if it has become mostly holes."""
+def update(connection: duckdb.DuckDBPyConnection, path: Path, root: Path, todo: list[Change]) -> tuple[str, ...]:
+    """Apply `todo` to the database at `path`, and pack it if it has become mostly holes. Returns the damaged files."""
     with _writing(connection, path):
         (packed,) = connection.execute("SELECT packed_bytes FROM lake_state.build").fetchall()[0]
         connection.begin()
-        for change in todo:
-            changes.apply(connection, root, change)
+        damaged = _apply_all(connection, root, todo)
         connection.commit()
     if path.stat().st_size > max(_BLOAT_FACTOR * packed, packed + _BLOAT_FLOOR):
         pack(connection, path)
+    return damaged
+
+
+def _apply_all(connection: duckdb.DuckDBPyConnection, root: Path, todo: list[Change]) -> tuple[str, ...]:
+    return tuple(path for change in todo for path in changes.apply(connection, root, change))
 
 
 def pack(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

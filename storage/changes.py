@@ -1,12 +1,13 @@
 """What has changed in the lake since the last publication, and applying it to a private copy of the database."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from storage.errors import ContractViolation
 from storage.layout import Signature, partition_of, scan
 from storage.parquet import read_rows
 from storage.tables import TABLES, Table
@@ -23,12 +24,19 @@ class Change:
         outdated: published files that are gone or replaced; their rows go.
         fresh: files to read; their rows come.
         from_scratch: all rows of the table go first (an append-only table was compacted).
+        damaged: published files of an append-only table that have become unreadable; their rows stay. Rows do not tell
+            which append they came from, so this must be known before any goes.
     """
 
     table: Table
     outdated: tuple[str, ...]
     fresh: tuple[str, ...]
     from_scratch: bool
+    damaged: tuple[str, ...] = ()
+
+    def applied(self, damaged: Collection[str]) -> tuple[str, ...]:
+        """The files that counted, each once, if those in `damaged` were skipped."""
+        return tuple(dict.fromkeys(path for path in (*self.outdated, *self.fresh) if path not in damaged))
 
 
 def find_changes(root: Path, published: State) -> list[Change]:
@@ -41,10 +49,14 @@ def find_changes(root: Path, published: State) -> list[Change]:
         before = by_table[name]
         now = scan(root, table)
         outdated = tuple(path for path, mark in before.items() if now.get(path) != mark)
+        damaged = tuple(
+            path for path in outdated if table.append_only and path in now and _is_damaged(root, table, path)
+        )
+        outdated = tuple(path for path in outdated if path not in damaged)
         from_scratch = table.append_only and bool(outdated)
-        fresh = tuple(path for path, mark in now.items() if from_scratch or before.get(path) != mark)
-        if outdated or fresh:
-            changes.append(Change(table, tuple(before) if from_scratch else outdated, fresh, from_scratch))
+        fresh = tuple(p for p, mark in now.items() if p not in damaged and (from_scratch or before.get(p) != mark))
+        if outdated or fresh or damaged:
+            changes.append(Change(table, tuple(before) if from_scratch else outdated, fresh, from_scratch, damaged))
     return changes
 
 
@@ -54,28 +66,60 @@ def read_state(connection: duckdb.DuckDBPyConnection) -> State:
     return {path: Signature(*mark) for path, *mark in rows}
 
 
-def apply(connection: duckdb.DuckDBPyConnection, root: Path, change: Change) -> None:
-    """Bring one table up to date. The caller has begun a transaction."""
-    _forget(connection, change)
+def apply(connection: duckdb.DuckDBPyConnection, root: Path, change: Change) -> tuple[str, ...]:
+    """Bring one table up to date. The caller has begun a transaction.
+
+    Returns:
+        The damaged files, in order. They are skipped: the rows published of them stay, and so does what is recorded of
+        them, so that the next publication tries again.
+    """
+    damaged = list(change.damaged)
+    if change.from_scratch:
+        _forget_all(connection, change)
+    else:
+        _forget(connection, change.table, sorted(set(change.outdated).difference(change.fresh)))
     for paths in _batches(change.fresh):
-        contents = [(path, read_rows(root, change.table, path)) for path in paths]
-        found = [(path, *content) for path, content in contents if content is not None]  # else: deleted meanwhile
+        found, skipped = _read_all(root, change.table, paths)
+        damaged += skipped
+        if not change.from_scratch:
+            _forget(connection, change.table, sorted(set(paths).intersection(change.outdated).difference(skipped)))
         if found:
             rows = pa.concat_tables([rows for _, rows, _ in found])
             _insert(connection, f'"{change.table.name}"', rows)
             _insert(connection, "lake_state.files", _state_rows((path, mark) for path, _, mark in found))
+    return tuple(sorted(damaged))
 
 
-def _forget(connection: duckdb.DuckDBPyConnection, change: Change) -> None:
-    if not change.outdated:
-        return
-    name = change.table.name
-    if change.from_scratch:
-        connection.execute(f'DELETE FROM "{name}"')  # noqa: S608 (names are ours, from the contracts)
-    else:
-        gone = pa.Table.from_pylist([partition_of(change.table, path) for path in change.outdated])
-        _delete(connection, f'"{name}"', gone)
+def _read_all(
+    root: Path, table: Table, paths: tuple[str, ...]
+) -> tuple[list[tuple[str, pa.Table, Signature]], list[str]]:
+    """What was read, and the damaged files. A file deleted meanwhile is in neither."""
+    found, damaged = [], []
+    for path in paths:
+        try:
+            content = read_rows(root, table, path)
+        except ContractViolation:
+            damaged.append(path)
+            continue
+        if content is not None:
+            found.append((path, *content))
+    return found, damaged
+
+
+def _is_damaged(root: Path, table: Table, path: str) -> bool:
+    return bool(_read_all(root, table, (path,))[1])
+
+
+def _forget_all(connection: duckdb.DuckDBPyConnection, change: Change) -> None:
+    connection.execute(f'DELETE FROM "{change.table.name}"')  # noqa: S608 (names are ours, from the contracts)
     _delete(connection, "lake_state.files", pa.table({"path": list(change.outdated)}))
+
+
+def _forget(connection: duckdb.DuckDBPyConnection, table: Table, paths: list[str]) -> None:
+    if paths:
+        gone = pa.Table.from_pylist([partition_of(table, path) for path in paths])
+        _delete(connection, f'"{table.name}"', gone)
+        _delete(connection, "lake_state.files", pa.table({"path": paths}))
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, table: str, gone: pa.Table) -> None:

@@ -27,5 +27,9 @@ class NothingPublished(StockAssetsError):
     """No database has been published in this home yet."""
 
 
+class DamagedGeneration(StockAssetsError):
+    """The published database file cannot be read; it can be made anew from the lake."""
+
+
 class ExportRefused(StockAssetsError):
     """A file that cannot be exported to."""

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 
 from storage.contracts import arrow_schema
 from storage.errors import ContractViolation
-from storage.layout import Signature, signature
+from storage.layout import Signature, partition_of, signature
 from storage.names import suggest
 from storage.tables import Table
 
+CURE_OF_DAMAGE = "restore the file from a backup, or delete it and run that ticker again"
 Value = object | Collection[object]
 # Rows are sorted by key, so that one ticker's rows in a large file lie in few row groups.
 _ROW_GROUP = 32_768
@@ -32,20 +33,22 @@ def read_rows(
     Returns None if the file is gone. Files are never changed in place, so an open one stays what it was.
 
     Raises:
-        ContractViolation: the file cannot be read, or its columns are not the contract's.
+        ContractViolation: the file is damaged: it cannot be read, its columns are not the contract's, or it has rows of
+            another partition.
     """
     try:
-        handle = (root / path).open("rb")
+        with (root / path).open("rb") as handle:
+            status = os.fstat(handle.fileno())
+            rows = _read(handle, condition)
     except FileNotFoundError:
         return None
-    with handle:
-        status = os.fstat(handle.fileno())
-        try:
-            rows = pq.ParquetFile(handle).read(use_threads=False) if condition is None else _filtered(handle, condition)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise _damaged(root / path, f"cannot be read: {str(error).splitlines()[0]}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _damaged(root / path, f"cannot be read: {_first_line(error)}") from error
     if not rows.schema.equals(arrow_schema(table)):
         raise _damaged(root / path, f"does not have the columns of {table.name}")
+    for name, value in partition_of(table, path).items() if table.partition_by else ():
+        if not pc.all(pc.equal(rows[name], value), min_count=0).as_py():
+            raise _damaged(root / path, f"has rows whose {name} is not {value!r}")
     return rows, signature(status)
 
 
@@ -77,9 +80,15 @@ def as_values(value: Value) -> list[object]:
     return [value]
 
 
-def _filtered(handle: object, condition: pc.Expression) -> pa.Table:
+def _read(handle: object, condition: pc.Expression | None) -> pa.Table:
+    if condition is None:
+        return pq.ParquetFile(handle).read(use_threads=False)
     return pq.read_table(handle, filters=condition, use_threads=False)
 
 
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
+
+
 def _damaged(path: Path, what: str) -> ContractViolation:
-    return ContractViolation(f"{path} {what}", cure="delete the file and materialise its asset again")
+    return ContractViolation(f"{path} {what}", cure=CURE_OF_DAMAGE)

@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 
 from storage import engine
-from storage.errors import NothingPublished
+from storage.errors import DamagedGeneration, NothingPublished
 
 _GENERATION = re.compile(r"(\d+)\.duckdb")
 
@@ -42,18 +42,29 @@ class Reader:
         home: folder of all state; its newest generation is opened.
 
     Raises:
-        NothingPublished: there is none yet.
+        NothingPublished: there is none yet. DamagedGeneration: its file cannot be read.
     """
 
     def __init__(self, home: Path) -> None:
         """Open the newest generation in `home`."""
         self.generation, self._connection = open_newest(home)
+        self._path = generation_path(home, self.generation)
         self._one_at_a_time = threading.Lock()
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
-        """Rows of a query of ours; its values are parameters. Threads take turns."""
+        """Rows of a query of ours; its values are parameters. Threads take turns.
+
+        Raises:
+            DamagedGeneration: the rows cannot be read.
+        """
         with self._one_at_a_time:
-            return engine.fetch(self._connection.execute(sql, list(parameters)))
+            try:
+                return engine.fetch(self._connection.execute(sql, list(parameters)))
+            except duckdb.Error as error:
+                # A block whose checksum is wrong comes as the bare base class.
+                if isinstance(error, duckdb.IOException) or type(error) is duckdb.Error:
+                    raise _damaged(self._path, error) from error
+                raise
 
     def close(self) -> None:
         """Let go of the file."""
@@ -76,18 +87,23 @@ def open_newest(home: Path, **settings: str) -> tuple[int, duckdb.DuckDBPyConnec
     Only the last few generations are kept, so a listed file may be gone when it is opened: then the list is read again.
 
     Raises:
-        NothingPublished: there is none yet.
+        NothingPublished: there is none yet. DamagedGeneration: its file cannot be opened.
     """
     while found := generations(home):
         path = generation_path(home, found[-1])
         connection = engine.connect(**settings)
         try:
             engine.attach(connection, path, read_only=True)
-        except duckdb.IOException:
+        except duckdb.Error as error:
             connection.close()
             if path.exists():
-                raise
+                raise _damaged(path, error) from error
         else:
             connection.execute(f"USE {engine.CATALOG}")
             return found[-1], connection
     raise NothingPublished(f"nothing has been published in {home} yet", cure="run `stock-assets run`")
+
+
+def _damaged(path: Path, error: duckdb.Error) -> DamagedGeneration:
+    reason = str(error).partition("\n")[0]
+    return DamagedGeneration(f"{path} cannot be read: {reason}", cure="run `stock-assets publish` to make it anew")

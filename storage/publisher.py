@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import duckdb
 
 from storage import build, changes, engine, locks
 from storage.changes import Change, State
+from storage.errors import ContractViolation
 from storage.files import remove_abandoned, replace_atomically, sync_file, sync_folder, temporary_for
 from storage.lake import Lake
 from storage.layout import scan
@@ -36,12 +38,15 @@ class Publication:
         generation: number of the newest generation, new or not.
         path: its file.
         changed: lake files whose rows were applied or taken out; empty if nothing had changed.
+        damaged: lake files that cannot be read or break their contract. They were skipped: what was published of them
+            stays (a rebuild has nothing of them), and every publication tries them again.
         moved_aside: write-ahead logs of somebody's session on `warehouse.duckdb`, moved out of the way of the new file.
     """
 
     generation: int
     path: Path
     changed: tuple[str, ...]
+    damaged: tuple[Path, ...]
     moved_aside: tuple[Path, ...]
 
 
@@ -78,31 +83,35 @@ class Publisher:
             state = None if from_scratch or not newest else build.state_of(connection, self._path(newest))
             with self.lake.steady():
                 todo = changes.find_changes(self.lake.root, state or {})
+                damaged: tuple[str, ...] = ()
                 if state is None or todo:
-                    newest = self._build(connection, newest, state, todo)
+                    newest, damaged = self._build(connection, newest, state, todo)
             moved_aside = self._serve_people(newest)
             self._drop_old_generations()
-        changed = tuple(dict.fromkeys(path for change in todo for path in (*change.outdated, *change.fresh)))
-        return Publication(newest, self._path(newest), changed, moved_aside)
+        unreadable = tuple(self.lake.root / path for path in damaged)
+        return Publication(newest, self._path(newest), _applied(todo, damaged), unreadable, moved_aside)
 
     def _build(
         self, connection: duckdb.DuckDBPyConnection, newest: int, state: State | None, todo: list[Change]
-    ) -> int:
+    ) -> tuple[int, tuple[str, ...]]:
+        """The newest generation afterwards, and the damaged files; with nothing else changed there is no new one."""
         generation = max(newest, self._served() or 0) + 1
         path = self._path(generation)
         work = temporary_for(path)
         try:
             if state is None:
-                build.create(connection, work, self.lake.root, todo)
+                damaged = build.create(connection, work, self.lake.root, todo)
             else:
                 shutil.copyfile(self._path(newest), work)
-                build.update(connection, work, self.lake.root, todo)
+                damaged = build.update(connection, work, self.lake.root, todo)
+                if not _applied(todo, damaged):
+                    return newest, damaged
             sync_file(work)
             os.replace(work, path)
         finally:
             work.unlink(missing_ok=True)
         sync_folder(path.parent)
-        return generation
+        return generation, damaged
 
     def _path(self, generation: int) -> Path:
         return generation_path(self.home, generation)
@@ -114,7 +123,8 @@ class Publisher:
     def _compact_lake(self) -> None:
         for table in TABLES.values():
             if table.append_only and len(scan(self.lake.root, table)) > COMPACT_ABOVE:
-                self.lake.compact(table.name, patience=_COMPACT_PATIENCE)
+                with suppress(ContractViolation):  # a damaged file: it is skipped and reported below
+                    self.lake.compact(table.name, patience=_COMPACT_PATIENCE)
 
     def _serve_people(self, generation: int) -> tuple[Path, ...]:
         """Put a copy where people look, unless it is there. What they did to the old one stays in their session."""
@@ -145,6 +155,10 @@ class Publisher:
     def _drop_old_generations(self) -> None:
         for generation in generations(self.home)[:-KEPT_GENERATIONS]:  # who has one open keeps it until they close
             self._path(generation).unlink(missing_ok=True)
+
+
+def _applied(todo: list[Change], damaged: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(path for change in todo for path in change.applied(damaged))
 
 
 def _move_logs_aside(warehouse: Path) -> list[Path]:

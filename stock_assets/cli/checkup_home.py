@@ -99,13 +99,13 @@ def check_published(settings: Settings) -> Result:
     """The published database answers."""
     import duckdb
 
-    from storage.errors import NothingPublished, QueryRefused
+    from storage.errors import DamagedGeneration, NothingPublished, QueryRefused
     from storage.sql import run_select
 
     try:
         frame = run_select("SELECT count(*) AS n FROM forecasts", settings.home)
     except NothingPublished:
         return Result("published", "ok", "nothing yet")
-    except (QueryRefused, duckdb.Error) as error:
+    except (DamagedGeneration, QueryRefused, duckdb.Error) as error:
         return Result("published", "missing", str(error).splitlines()[0], "rebuild it: stock-assets publish")
     return Result("published", "ok", f"answers; {frame['n'].iloc[0]:,} forecasts")

@@ -41,3 +41,17 @@ def test_publish_says_where_somebodys_unfinished_writes_are_kept(home: Path, say
     assert said.code == 0
     kept = said.err.strip().rsplit(" ", 1)[-1]
     assert Path(kept).read_bytes() == b"unfinished"
+
+
+def test_publish_names_damaged_files_with_the_cure_and_fails(home: Path, say: Say) -> None:
+    for ticker in ("AAPL", "IBM", "MSFT"):
+        say("tickers", "add", ticker)
+    damaged = [home / "lake" / "tickers" / f"ticker={ticker}.parquet" for ticker in ("IBM", "MSFT")]
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:-20])
+    said = say("publish")
+    assert said.code == 1
+    assert said.out.startswith("generation ")
+    cure = "restore the file from a backup, or delete it and run that ticker again"
+    assert said.err.splitlines()[1:] == [f"error: {path} is damaged and was not published — {cure}" for path in damaged]
+    assert run_select("FROM tickers", home)["ticker"].tolist() == ["AAPL"]

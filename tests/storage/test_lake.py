@@ -110,11 +110,17 @@ def test_a_deleted_partition_is_gone_and_the_others_stay(lake: Lake) -> None:
 def test_a_file_that_is_not_ours_is_named_with_the_cure(lake: Lake) -> None:
     path = lake.write("prices", rows("prices"), ticker="AAPL")
     pq.write_table(pa.table({"x": [1]}), path)
-    with pytest.raises(ContractViolation, match=r"does not have the columns of prices — delete the file"):
+    with pytest.raises(ContractViolation, match=r"does not have the columns of prices — restore the file"):
         lake.read("prices")
     path.write_bytes(b"half a file")
-    with pytest.raises(ContractViolation, match=r"ticker=AAPL.parquet cannot be read: .*materialise its asset again"):
+    with pytest.raises(
+        ContractViolation,
+        match=r"ticker=AAPL.parquet cannot be read: .* — restore the file from a backup, or delete it and",
+    ):
         lake.read("prices")
+    path.write_bytes(lake.write("prices", rows("prices", ticker="IBM"), ticker="IBM").read_bytes())
+    with pytest.raises(ContractViolation, match=r"AAPL.parquet has rows whose ticker is not 'AAPL' — restore"):
+        lake.read("prices", ticker="AAPL")
 
 
 def test_threads_write_one_partition_at_once_and_one_of_them_wins_whole(lake: Lake) -> None:

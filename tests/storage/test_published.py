@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from storage import engine, published
-from storage.errors import NothingPublished
-from storage.published import Reader, generation_path, generations
+from storage.errors import DamagedGeneration, NothingPublished
+from storage.published import Reader, generations
 from storage.publisher import Publisher
 from tests.storage.frames import rows
 
@@ -37,11 +37,50 @@ def test_a_generation_that_vanishes_before_it_is_opened_is_looked_for_again(
         assert reader.generation == 1
 
 
-def test_a_generation_that_cannot_be_read_is_not_hidden(publisher: Publisher) -> None:
-    publisher.publish()
-    generation_path(publisher.home, 1).write_bytes(b"x" * 20_000)
-    with pytest.raises(duckdb.IOException, match="not a valid DuckDB database file"):
+CURE = r"0000000001\.duckdb cannot be read: [^\n]* — run `stock-assets publish` to make it anew$"
+
+
+@pytest.mark.parametrize("left", [0, 5_000, 20_000])
+def test_a_generation_cut_short_is_said_in_one_line_and_publish_makes_it_anew(publisher: Publisher, left: int) -> None:
+    publisher.lake.write("prices", rows("prices", 100), ticker="AAPL")
+    path = publisher.publish().path
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(DamagedGeneration, match=CURE):
         Reader(publisher.home)
+    assert publisher.publish().generation == 2
+    with Reader(publisher.home) as reader:
+        assert len(reader.frame("SELECT * FROM prices")) == 100
+
+
+@pytest.mark.parametrize("damage", ["cut", "overwritten"])
+def test_rows_that_cannot_be_read_are_said_in_one_line_and_a_rebuild_brings_them_back(
+    publisher: Publisher, damage: str
+) -> None:
+    publisher.lake.write("prices", rows("prices", 2000), ticker="AAPL")
+    path = publisher.publish().path
+    whole = path.read_bytes()
+    half = whole[: len(whole) // 2]
+    path.write_bytes(half if damage == "cut" else _without_rows(whole, path))
+    with Reader(publisher.home) as reader, pytest.raises(DamagedGeneration, match=CURE):
+        reader.frame("SELECT * FROM prices")
+    publisher.rebuild()
+    with Reader(publisher.home) as reader:
+        assert len(reader.frame("SELECT * FROM prices")) == 2000
+
+
+def _without_rows(database: bytes, path: Path) -> bytes:
+    """The same file, the block that holds the first prices overwritten: its checksum no longer fits."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        found = connection.execute("SELECT min(block_id) FROM pragma_storage_info('prices') WHERE block_id >= 0")
+        (block,) = found.fetchall()[0]
+    start = 3 * 4096 + block * 2**18 + 1000  # three headers, then blocks of 256 KiB
+    return database[:start] + bytes(500) + database[start + 500 :]
+
+
+def test_a_mistaken_query_of_ours_is_no_damage(publisher: Publisher) -> None:
+    publisher.publish()
+    with Reader(publisher.home) as reader, pytest.raises(duckdb.BinderException, match="no_such_column"):
+        reader.frame("SELECT no_such_column FROM prices")
 
 
 def test_frames_have_our_types(publisher: Publisher) -> None:

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -11,7 +13,6 @@ from storage import build, queries
 from storage import publisher as publishing
 from storage.changes import find_changes
 from storage.engine import connect
-from storage.errors import ContractViolation
 from storage.lake import Lake
 from storage.layout import scan
 from storage.published import Reader, generation_path, generations
@@ -224,17 +225,22 @@ def test_what_a_dead_publisher_left_is_removed(publisher: Publisher) -> None:
     assert not any(path.exists() for path in left)
 
 
-def test_a_failed_publication_leaves_nothing_and_the_next_one_works(publisher: Publisher) -> None:
+def test_a_failed_publication_leaves_nothing_and_the_next_one_works(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _fill(publisher.lake)
     publisher.publish()
-    path = publisher.lake.write("prices", rows("prices", 2, ticker="IBM"), ticker="IBM")
-    good = path.read_bytes()
-    path.write_bytes(b"damaged")
-    with pytest.raises(ContractViolation, match=r"ticker=IBM.parquet cannot be read"):
-        publisher.publish()
+    publisher.lake.write("prices", rows("prices", 2, ticker="IBM"), ticker="IBM")
+
+    def fail(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(publishing, "sync_file", fail)
+        with pytest.raises(OSError, match="No space left"):
+            publisher.publish()
     assert generations(publisher.home) == [1]
-    assert not list((publisher.home / "published").glob("*.tmp*"))
-    path.write_bytes(good)
+    assert not list((publisher.home / "published").glob(".*.tmp*"))
     publisher.publish()
     _assert_published_equals_lake(publisher.home)
 
