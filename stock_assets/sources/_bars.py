@@ -41,22 +41,38 @@ def completed(bars: pd.DataFrame, calendar: str, now: datetime) -> tuple[pd.Data
     return bars[~partial].reset_index(drop=True), dropped
 
 
-def within(bars: pd.DataFrame, start: date, end: date, *, ticker: str, source: str) -> pd.DataFrame:
+def within(
+    bars: pd.DataFrame, start: date, end: date, *, ticker: str, source: str, partial: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Rows of sessions in [start, end].
+
+    Args:
+        bars: complete bars, ascending.
+        start: first session.
+        end: last session.
+        ticker: symbol, for the message.
+        source: name of the source, for the message.
+        partial: the source's bars with those that are not complete yet, for the message.
 
     Raises:
         NoDataInRange: where there is none, with the range that the source has.
     """
     inside = bars[bars["session"].between(pd.Timestamp(start), pd.Timestamp(end))]
     if inside.empty:
+        extent, cure = _what_there_is(bars, bars if partial is None else partial, end)
         raise NoDataInRange(
-            f"{source} has no bar of {ticker} from {start:%Y-%m-%d} to {end:%Y-%m-%d}; {_extent(bars)}",
-            cure="ask for a range in which it traded (--lookback)",
+            f"{source} has no complete bar of {ticker} from {start:%Y-%m-%d} to {end:%Y-%m-%d}; {extent}", cure=cure
         )
     return inside.reset_index(drop=True)
 
 
-def _extent(bars: pd.DataFrame) -> str:
+def _what_there_is(bars: pd.DataFrame, given: pd.DataFrame, end: date) -> tuple[str, str]:
+    other_range = "ask for a range in which it traded (--lookback)"
+    if given.empty:
+        return "it has none at all", other_range
+    extent = f"its bars are from {given['session'].iloc[0]:%Y-%m-%d} to {given['session'].iloc[-1]:%Y-%m-%d}"
+    if given["session"].iloc[0] > pd.Timestamp(end):
+        return f"{extent}, all after that", "fetch again when these sessions have closed, or correct the dates"
     if bars.empty:
-        return "it has none at all"
-    return f"its bars are from {bars['session'].iloc[0]:%Y-%m-%d} to {bars['session'].iloc[-1]:%Y-%m-%d}"
+        return f"{extent}, none complete yet", "fetch again when these sessions have closed, or correct the dates"
+    return extent, other_range

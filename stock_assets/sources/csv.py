@@ -6,6 +6,7 @@ A file says neither exchange nor currency: bars are taken as New York's, in US d
 
 import csv
 import difflib
+import io
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +19,7 @@ from stock_assets.forecasting.bars import first_invalid_bar
 from stock_assets.forecasting.sessions import are_sessions
 from stock_assets.sources._bars import completed, finish_bars, within
 from stock_assets.sources.base import Bars
-from stock_assets.sources.errors import MalformedData, SourceNotConfigured, UnknownTicker, Unreachable
+from stock_assets.sources.errors import MalformedData, NoDataInRange, SourceNotConfigured, UnknownTicker, Unreachable
 from storage.tickers import validate_ticker
 
 CALENDAR = "XNYS"
@@ -41,6 +42,7 @@ _PRICES_AND_VOLUME = [column for column in _REQUIRED.values() if column != "sess
 # yfinance's own exports write midnight and the offset of the exchange after the date.
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T]00:00:00(?:[+-]\d{2}:?\d{2})?)?")
 _EMPTY = {"", "null"}
+_LONGEST_QUOTE = 80
 _HOW = "correct that line, or download the file again"
 
 
@@ -84,9 +86,14 @@ class CsvSource:
             MalformedData: naming file, line, column, the value and what was expected.
             NoDataInRange, Unreachable: as in the contract.
         """
-        bars, nulls = self._read(ticker)
-        bars, still_open = completed(bars, CALENDAR, now)
-        inside = within(bars, start, end, ticker=ticker, source=self.name)
+        given, nulls = self._read(ticker)
+        if given.empty and not nulls:
+            raise NoDataInRange(
+                f"{self._folder / ticker}.csv has no rows, only a header; expected one line per session",
+                cure="download it again, for a range in which the ticker traded",
+            )
+        bars, still_open = completed(given, CALENDAR, now)
+        inside = within(bars, start, end, ticker=ticker, source=self.name, partial=given)
         dropped = {day: reason for day, reason in (nulls | still_open).items() if start <= day <= end}
         return Bars(inside, calendar=CALENDAR, currency=CURRENCY, dropped=dropped)
 
@@ -97,6 +104,8 @@ class CsvSource:
 
     def _read(self, ticker: str) -> tuple[pd.DataFrame, dict[date, str]]:
         path = self._folder / f"{validate_ticker(ticker)}.csv"
+        if path.is_dir():
+            raise MalformedData(f"{path} is a folder; expected a file", cure="move it away and put the file there")
         if not path.is_file():
             raise self._unknown(ticker)
         table = _read_cells(path)
@@ -112,9 +121,12 @@ class CsvSource:
         return finish_bars(bars, where=str(path), cure=_HOW), nulls
 
     def _unknown(self, ticker: str) -> UnknownTicker:
-        names = sorted(path.stem for path in self._folder.glob("*.csv"))
+        files = [path for path in self._folder.iterdir() if path.is_file()]
+        names = sorted(path.stem for path in files if path.suffix == ".csv")
+        other_case = sorted(path.name for path in files if path.name.casefold() == f"{ticker}.csv".casefold())
         near = difflib.get_close_matches(ticker, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"put {ticker}.csv into {self._folder}"
+        hint = f"rename {other_case[0]} to {ticker}.csv" if other_case else hint
         return UnknownTicker(f"{self._folder} has no {ticker}.csv; it holds {len(names)} files", cure=hint)
 
 
@@ -122,8 +134,11 @@ def _read_cells(path: Path) -> _Table:
     try:
         # utf-8-sig: spreadsheet programs write a byte-order mark.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            numbered = [(reader.line_num, row) for row in reader if row]
+            text = file.read()
+        if "\0" in text:
+            raise MalformedData(f"{path} is not text, it holds NUL bytes", cure="download it again, as CSV in UTF-8")
+        reader = csv.reader(io.StringIO(text, newline=""))
+        numbered = [(reader.line_num, row) for row in reader if row]
     except UnicodeDecodeError as error:
         raise MalformedData(f"{path} is not UTF-8 text ({error.reason})", cure="save it as CSV in UTF-8") from error
     except csv.Error as error:
@@ -138,8 +153,8 @@ def _read_cells(path: Path) -> _Table:
             raise MalformedData(f"{path} line {line} has {len(row)} fields; expected {len(names)}", cure=_HOW)
     cells = pd.DataFrame([row for _, row in numbered[1:]], columns=names, dtype="str")
     used = {_COLUMNS[_fold(name)]: name for name in names if _fold(name) in _COLUMNS}
-    text = cells[list(used.values())].set_axis(list(used), axis=1).apply(lambda column: column.str.strip())
-    return _Table(path, used, text, [line for line, _ in numbered[1:]])
+    stripped = cells[list(used.values())].set_axis(list(used), axis=1).apply(lambda column: column.str.strip())
+    return _Table(path, used, stripped, [line for line, _ in numbered[1:]])
 
 
 def _parse_header(path: Path, names: list[str]) -> list[str]:
@@ -149,10 +164,15 @@ def _parse_header(path: Path, names: list[str]) -> list[str]:
     if missing or twice:
         fault = f"has no column {', '.join(missing)}" if missing else f"has two columns {', '.join(twice)}"
         raise MalformedData(
-            f"{path} {fault}; its header is {','.join(names)!r}",
+            f"{path} {fault}; its header is {_quote(','.join(names))}",
             cure="use the columns Date,Open,High,Low,Close,Adj Close,Volume, in any order",
         )
     return names
+
+
+def _quote(value: str) -> str:
+    quoted = repr(value)
+    return quoted if len(quoted) <= _LONGEST_QUOTE else f"{quoted[: _LONGEST_QUOTE - 1]}…"
 
 
 def _fold(name: str) -> str:
@@ -165,7 +185,7 @@ def _parse_dates(table: _Table) -> pd.Series:
     sessions = pd.to_datetime(days, format="%Y-%m-%d", errors="coerce").astype("datetime64[ns]")
     wrong = np.flatnonzero(sessions.isna())
     if len(wrong):
-        raise table.refuse(wrong[0], "session", f"{text.iloc[wrong[0]]!r} is not a date; expected YYYY-MM-DD")
+        raise table.refuse(wrong[0], "session", f"{_quote(text.iloc[wrong[0]])} is not a date; expected YYYY-MM-DD")
     return sessions
 
 
@@ -188,5 +208,5 @@ def _parse_numbers(table: _Table, rows: pd.Index) -> pd.DataFrame:
     if len(wrong):
         row, column = int(rows[wrong[0][0]]), table.cells.columns.drop("session")[wrong[0][1]]
         value = table.cells[column].iloc[row]
-        raise table.refuse(row, column, f"{value!r} is not a number; expected digits and a point, like 1234.5")
+        raise table.refuse(row, column, f"{_quote(value)} is not a number; expected digits and a point, like 1234.5")
     return numbers

@@ -138,10 +138,10 @@ class YahooSource:
         table, meta = self._ask_until_answered(question)
         calendar = _calendar(ticker, meta)
         usable, dropped = _usable(table, calendar)
-        bars = finish_bars(usable, where=f"Yahoo's bars of {ticker}", cure="try again later, or use --source csv")
-        bars, still_open = completed(bars, calendar, now)
+        given = finish_bars(usable, where=f"Yahoo's bars of {ticker}", cure="try again later, or use --source csv")
+        bars, still_open = completed(given, calendar, now)
         listed = {day: reason for day, reason in (dropped | still_open).items() if start <= day <= end}
-        inside = within(bars, start, end, ticker=ticker, source=self.name)
+        inside = within(bars, start, end, ticker=ticker, source=self.name, partial=given)
         return Bars(inside, calendar=calendar, currency=str(meta["currency"]), dropped=dict(sorted(listed.items())))
 
     def last_session(self, ticker: str) -> date | None:

@@ -176,7 +176,10 @@ def test_an_isin_is_no_ticker(ask: Any) -> None:
 def test_a_price_of_after_the_range_is_no_bar_of_it(ask: Any) -> None:
     """Yahoo appends the latest price even where the range ended long ago."""
     latest = bars_known_on(date(2023, 1, 3)).assign(session=pd.Timestamp("2024-01-08"))
-    with serving(chart(latest)) as server, pytest.raises(NoDataInRange, match="it has none at all"):
+    with (
+        serving(chart(latest)) as server,
+        pytest.raises(NoDataInRange, match="it has none at all"),
+    ):
         ask(server.url)
 
 
