@@ -1,9 +1,7 @@
 """Typed SQL: one SELECT on the newest generation, in a sandbox that reaches no file, no network and no setting."""
 
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import duckdb
@@ -18,8 +16,6 @@ from storage.tables import TABLES, VIEWS
 MAX_ROWS = 10_000
 TIMEOUT_SECONDS = 60.0
 _MEMORY_LIMIT = "2GB"
-# How DuckDB's Python binding reports Ctrl-C: not as a KeyboardInterrupt, nor as an error of its own tree.
-_CTRL_C = "Query interrupted"
 
 
 def run_select(
@@ -43,16 +39,10 @@ def run_select(
         # No directory is allowed: with one, COPY … TO it would overwrite data.
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        with _stopped_after(timeout, connection):
-            try:
-                rows = connection.sql(_one_select(sql))
-                frame = engine.fetch(rows if max_rows is None else rows.limit(max_rows + 1))
-            except duckdb.Error as error:
-                raise _refusal(error, sql, timeout) from error
-            except RuntimeError as error:
-                if str(error) != _CTRL_C:
-                    raise
-                raise KeyboardInterrupt from error
+        try:
+            frame = _fetch(connection, sql, max_rows, timeout)
+        except duckdb.Error as error:
+            raise _refusal(error, sql) from error
     shown = frame if max_rows is None else frame.head(max_rows)
     shown.attrs["truncated"] = len(shown) < len(frame)
     return shown
@@ -72,23 +62,29 @@ def _one_select(sql: str) -> duckdb.Statement:
     return statements[0]
 
 
-@contextmanager
-def _stopped_after(seconds: float | None, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    if seconds is None:
-        yield
-        return
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+def _fetch(
+    connection: duckdb.DuckDBPyConnection, sql: str, max_rows: int | None, timeout: float | None
+) -> pd.DataFrame:
+    """Rows, fetched in a thread: while DuckDB works, the thread it works in sees no Ctrl-C; one that waits does."""
+
+    def work() -> pd.DataFrame:
+        rows = connection.sql(_one_select(sql))
+        return engine.fetch(rows if max_rows is None else rows.limit(max_rows + 1))
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        fetched = pool.submit(work)
+        try:
+            return fetched.result(timeout)
+        except TimeoutError as error:
+            problem = f"the query took longer than {timeout:g} s"
+            raise QueryRefused(problem, cure="filter by ticker, or ask for less") from error
+        finally:
+            while not fetched.done():  # again and again: what comes before the query runs is forgotten
+                connection.interrupt()
+                wait([fetched], timeout=0.05)
 
 
-def _refusal(error: duckdb.Error, sql: str, timeout: float | None) -> QueryRefused:
-    if isinstance(error, duckdb.InterruptException):
-        return QueryRefused(f"the query took longer than {timeout:g} s", cure="filter by ticker, or ask for less")
+def _refusal(error: duckdb.Error, sql: str) -> QueryRefused:
     lines = str(error).splitlines()
     problem = lines[0].removeprefix("Permission Error: ")
     return QueryRefused(problem, cure=_cure(problem, lines[1:], error, sql))
