@@ -128,6 +128,6 @@ def plain(names: Sequence[str], rows: Sequence[Row], console: "Console") -> "Tab
 def _cell(value: Any) -> str:
     if is_missing(value):
         return MISSING
-    if isinstance(value, float):
-        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, float):  # without separators, like integers: these cells are copied into other programs
+        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
+    return str(value)

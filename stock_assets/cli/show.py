@@ -84,7 +84,8 @@ def champions(frame: "pd.DataFrame", console: Console) -> None:
     """Print the newest decision of each ticker: who is trusted and why. Takes rows of the table `champion`."""
     newest = frame.sort_values("decided_at").groupby("ticker", sort=True).tail(1).sort_values("ticker")
     for row in _rows(newest):
-        console.print(f"[bold]{escape(row['ticker'])}[/bold] champion: {row['model']} — {escape(row['reason'])}")
+        line = f"[bold]{escape(row['ticker'])}[/bold] champion: {row['model']} — {escape(row['reason'])}"
+        console.print(line, soft_wrap=True)
 
 
 def forecasts(frame: "pd.DataFrame", console: Console, *, now: datetime | None = None) -> None:

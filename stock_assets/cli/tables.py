@@ -87,7 +87,7 @@ def sql(
         frame.to_csv(sys.stdout, index=False)
     else:
         _with_iso_dates(frame).to_json(
-            sys.stdout, orient="records", date_format="iso", double_precision=15, force_ascii=False
+            sys.stdout, orient="records", date_format="iso", date_unit="us", double_precision=15, force_ascii=False
         )
         typer.echo()
     if frame.attrs.get("truncated"):
@@ -119,7 +119,10 @@ def _print_table(frame: "pd.DataFrame") -> None:
 
     frame = _with_iso_dates(frame)
     rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict(orient="records")]
-    output().print(plain([str(name) for name in frame.columns], rows, output()))
+    console = output()
+    console.print(plain([str(name) for name in frame.columns], rows, console))
+    if not rows:
+        console.print("0 rows")
 
 
 def _with_iso_dates(frame: "pd.DataFrame") -> "pd.DataFrame":

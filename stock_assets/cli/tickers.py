@@ -150,7 +150,11 @@ def _add(lake: "Lake", ticker: str, source: str) -> None:
         "updated_at": pd.Timestamp(datetime.now(UTC)),
     }
     lake.write("tickers", pd.DataFrame([row]), ticker=ticker)
-    note(f"{ticker}: added")
+    if stored.empty:
+        note(f"{ticker}: added")
+    else:
+        before = stored["source"].iloc[0]
+        note(f"{ticker}: source {'undecided' if is_missing(before) else before} → {source}")
 
 
 def _show_in_dagster(settings: Settings) -> None:

@@ -147,3 +147,12 @@ def test_only_the_newest_decision_is_shown_with_its_reason() -> None:
     console = _console()
     show.champions(frame, console)
     assert _printed(console) == "AAPL champion: random_walk — [no] test rejects\n"
+
+
+def test_a_long_reason_is_left_to_the_window_to_break() -> None:
+    reason = "no model is better than the random walk on the validation rows " * 5
+    decided = pd.to_datetime(["2013-01-01"], utc=True)
+    frame = pd.DataFrame({"ticker": "AAPL", "decided_at": decided, "model": "random_walk", "reason": reason.strip()})
+    console = _console(60)
+    show.champions(frame, console)
+    assert _printed(console) == f"AAPL champion: random_walk — {reason.strip()}\n"

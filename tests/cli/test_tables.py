@@ -135,6 +135,16 @@ def test_json_keeps_every_digit_dates_and_nulls(scored: Path, say: Say) -> None:
     assert row == {"session": "2013-03-01", "nothing": None, "letter": "ä", "list": [1, 2]}
 
 
+def test_numbers_are_printed_without_thousands_separators_and_json_keeps_microseconds(scored: Path, say: Say) -> None:
+    assert say("sql", "SELECT 1234567 AS n, 12345.5 AS x, 2e9 AS y").out.split()[3:] == [
+        "1234567",
+        "12345.5",
+        "2000000000",
+    ]
+    (row,) = json.loads(say("sql", "SELECT TIMESTAMP '2013-03-01 16:00:00.123456' AS t", "--format", "json").out)
+    assert row == {"t": "2013-03-01T16:00:00.123456"}
+
+
 def test_a_table_is_cut_at_a_screenful_and_says_so(scored: Path, say: Say) -> None:
     said = say("sql", "FROM range(1000)")
     assert len(said.out.splitlines()) == 101
@@ -149,7 +159,7 @@ def test_rows_too_wide_for_the_window_are_printed_one_value_a_line(scored: Path,
 
 
 def test_a_result_without_rows_still_names_its_columns(scored: Path, say: Say) -> None:
-    assert say("sql", "SELECT ticker FROM tickers WHERE false").out.split() == ["ticker"]
+    assert say("sql", "SELECT ticker FROM tickers WHERE false").out.split() == ["ticker", "0", "rows"]
 
 
 @pytest.mark.parametrize("query", ["DROP TABLE tickers", "SELECT 1; SELECT 2", "SELEC", "SELECT * FROM tickrs", ""])

@@ -78,7 +78,7 @@ def test_adding_twice_says_so_and_changes_nothing(home: Path, say: Say) -> None:
 
 def test_a_source_may_change_until_there_are_bars(home: Path, say: Say) -> None:
     say("tickers", "add", "AAPL", "--source", "sample")
-    assert say("tickers", "add", "AAPL", "--source", "yahoo").code == 0
+    assert "AAPL: source sample → yahoo" in say("tickers", "add", "AAPL", "--source", "yahoo").err
     assert _universe(home) == {"AAPL": "yahoo"}
     Lake(home / "lake").append("raw_prices", _bars("AAPL", "yahoo"))
     said = say("tickers", "add", "AAPL", "--source", "sample")
@@ -86,6 +86,11 @@ def test_a_source_may_change_until_there_are_bars(home: Path, say: Say) -> None:
     assert "come from 'yahoo', not 'sample'" in said.err
     assert "STOCK_ASSETS_HOME=<another folder>" in said.err
     assert _universe(home) == {"AAPL": "yahoo"}
+
+
+def test_a_source_given_later_is_said(say: Say) -> None:
+    say("tickers", "add", "AAPL")
+    assert "AAPL: source undecided → sample" in say("tickers", "add", "AAPL", "--source", "sample").err
 
 
 def test_removing_a_ticker_does_not_free_it_from_its_source(home: Path, say: Say) -> None:
