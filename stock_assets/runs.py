@@ -1,6 +1,8 @@
 """Real Dagster runs, started from the command line, in the same instance the UI shows."""
 
-from collections.abc import Iterator, Sequence
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +23,8 @@ from storage.lake import Lake
 _PARTITION_TAG = "dagster/partition"
 # A run may take this long between its launch and its first word.
 _START_TIMEOUT = timedelta(minutes=5)
+_STOPS = {signal.SIGINT, signal.SIGTERM}
+_INTERRUPTED = "it was interrupted — run it again; finished fits are kept"
 _KILLED = "its run was killed — run it again; finished fits are kept"
 _TERMINAL: dict[str, Any] = {"terminal": {}}
 _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -110,6 +114,16 @@ def sweep(settings: Settings) -> None:
 def execute(instance: dg.DagsterInstance, settings: Settings, work: Work) -> Outcome:
     """Make one run and wait. A failed ticker's row in `tickers` says so, whatever became of the run's processes."""
     sync_partitions(instance, [work.ticker])
+    with _stops_noticed() as was_stopped:
+        outcome = _run(instance, work)
+        if outcome.reason is not None and was_stopped():
+            outcome = Outcome(work.ticker, _INTERRUPTED, is_interrupted=True)
+    if outcome.reason is not None:
+        _mark_failed(settings, work.ticker, outcome.reason)
+    return outcome
+
+
+def _run(instance: dg.DagsterInstance, work: Work) -> Outcome:
     if work.is_small:
         small: Any = lineage_job().execute_in_process(
             run_config=work.run_config,
@@ -118,19 +132,36 @@ def execute(instance: dg.DagsterInstance, settings: Settings, work: Work) -> Out
             asset_selection=sorted(work.assets),
             raise_on_error=False,
         )
-        outcome = _outcome(work.ticker, small.success, small.all_events)
-    else:
-        with dg.execute_job(
-            dg.reconstructable(lineage_job),
-            instance=instance,
-            run_config=work.run_config,
-            tags={_PARTITION_TAG: work.ticker},
-            asset_selection=sorted(work.assets),
-        ) as result:
-            outcome = _outcome(work.ticker, result.success, result.all_events)
-    if outcome.reason is not None:
-        _mark_failed(settings, work.ticker, outcome.reason)
-    return outcome
+        return _outcome(work.ticker, small.success, small.all_events)
+    with dg.execute_job(
+        dg.reconstructable(lineage_job),
+        instance=instance,
+        run_config=work.run_config,
+        tags={_PARTITION_TAG: work.ticker},
+        asset_selection=sorted(work.assets),
+    ) as result:
+        return _outcome(work.ticker, result.success, result.all_events)
+
+
+@contextmanager
+def _stops_noticed() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM came, even where a library makes an error of its own of it, as DuckDB does."""
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        reading.setblocking(False)
+        writing.setblocking(False)
+        before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        try:
+            yield lambda: bool(_STOPS & set(_available(reading)))
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+def _available(reading: socket.socket) -> bytes:
+    try:
+        return reading.recv(4096)
+    except BlockingIOError:
+        return b""
 
 
 def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[Work]:
@@ -161,21 +192,12 @@ def _mark_failed(settings: Settings, ticker: str, reason: str) -> None:
 def _outcome(ticker: str, success: bool, events: Sequence[dg.DagsterEvent]) -> Outcome:
     if success:
         return Outcome(ticker, None)
-    if any(_is_interruption(event) for event in events):
-        return Outcome(ticker, "it was interrupted — run it again; finished fits are kept", is_interrupted=True)
     steps: dict[str, list[str]] = {}
     for event in events:
         if event.event_type_value == "STEP_FAILURE":
             steps.setdefault(failure_line(event), []).append(str(event.step_key).replace("__", "/"))
     reasons = [f"{', '.join(names)}: {line}" for line, names in steps.items()]
     return Outcome(ticker, "; ".join(reasons) or "the run failed outside its steps — see it in `make dev`")
-
-
-def _is_interruption(event: dg.DagsterEvent) -> bool:
-    if event.event_type_value != "PIPELINE_FAILURE":
-        return False
-    error = event.job_failure_data.error
-    return error is not None and error.cls_name == "DagsterExecutionInterruptedError"
 
 
 def _is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
