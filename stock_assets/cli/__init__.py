@@ -19,8 +19,17 @@ from stock_assets.cli import doctor, runs, tables, tickers, upkeep
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import quiet_libraries
 
-# In the order `--help` lists them.
-GROUPS = (runs, tables, tickers, upkeep, doctor)
+# In the order `--help` lists them; Typer puts commands that have commands of their own last.
+GROUPS = (runs, tables, upkeep, doctor, tickers)
+
+_EXAMPLES = """Examples:
+
+`stock-assets run --ticker AAPL --source sample --fast` — a first look, without network
+
+`stock-assets leaderboard AAPL` — every model beside the random walk
+
+`stock-assets sql "FROM latest_forecasts"` — ask the published database
+"""
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -58,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     except StockAssetsError as error:
         return _fail(str(error), debug)
     except _USAGE_ERROR as error:
-        return _usage(error)
+        return _usage(error, arguments)
     except BrokenPipeError:  # the reader of our output, `head` for example, has seen enough
         sys.stdout = None  # nothing is left to flush at exit
         return EXIT_FAILED
@@ -72,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
 def build_app() -> typer.Typer:
     """The application with every command registered."""
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
-    app.callback(invoke_without_command=True)(_root)
+    app.callback(invoke_without_command=True, epilog=_EXAMPLES)(_root)
     for group in GROUPS:
         group.register(app)
     return app
@@ -111,9 +120,20 @@ def _fail(line: str, debug: bool) -> int:
     return EXIT_FAILED
 
 
-def _usage(error: Exception) -> int:
+def _command_path(arguments: Sequence[str]) -> str:
+    """The command a line names, for an error that one of ours raised without Typer's context."""
+    path, command = "stock-assets", typer.main.get_command(build_app())
+    for argument in arguments:
+        below = getattr(command, "commands", {}).get(argument)
+        if below is None:
+            break
+        path, command = f"{path} {argument}", below
+    return path
+
+
+def _usage(error: Exception, arguments: Sequence[str]) -> int:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "stock-assets"
+    command = context.command_path if context else _command_path(arguments)
     message = getattr(error, "format_message", error.__str__)().replace("Value error, ", "").strip().rstrip(".")
     typer.echo(f"error: {message} — see `{command} --help`", err=True)
     return EXIT_USAGE

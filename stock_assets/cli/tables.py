@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def leaderboard(
-    ticker: Annotated[str | None, typer.Argument(help="Only this ticker. Default: all.")] = None,
+    ticker: Annotated[str | None, typer.Argument(metavar="TICKER", help="Only this ticker. Default: all.")] = None,
     role: Annotated[
         Role | None, typer.Option(help="Which rows. Default: test and live; validation only served to select.")
     ] = None,
@@ -69,14 +69,18 @@ def leaderboard(
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT statement, in quotes. DuckDB's dialect.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT statement, in quotes. DuckDB's dialect.")],
     style: Annotated[Format, typer.Option("--format", help="How rows are written.")] = Format.TABLE,
     max_rows: Annotated[
         int | None,
         typer.Option(min=1, help=f"Write at most so many rows. Default: {_ROWS_ON_A_SCREEN} in a table, else all."),
     ] = None,
 ) -> None:
-    """Ask the published database. Read-only, one SELECT; docs/tables.md lists tables and columns."""
+    """Ask the published database. Read-only, one SELECT; `DESCRIBE prices` lists the columns of a table.
+
+    Tables: tickers, raw_prices, prices, features, splits, models, predictions, evaluation, champion, forecasts,
+    forecast_scores, drift. Views: leaderboard, latest_forecasts, track_record.
+    """
     from storage.sql import run_select
 
     limit = _ROWS_ON_A_SCREEN if max_rows is None and style is Format.TABLE else max_rows
@@ -95,8 +99,10 @@ def sql(
 
 
 def export(
-    table: Annotated[str, typer.Argument(help="A table or view, for example prices or leaderboard.")],
-    file: Annotated[Path, typer.Argument(help="Where to: .csv, .parquet or .json. An existing file is replaced.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="A table or view, for example prices or leaderboard.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where to: .csv, .parquet or .json. An existing file is replaced.")
+    ],
 ) -> None:
     """Write a published table or view to a file."""
     from storage.export import export_table

@@ -38,9 +38,12 @@ def _help(context: typer.Context) -> None:
 
 def add(
     names: Names,
-    source: Annotated[str, typer.Option(help="yahoo, sample or csv. Default: decided by the first run.")] = "",
+    source: Annotated[
+        str, typer.Option(metavar="NAME", help="yahoo, sample or csv. Default: decided by the first run.")
+    ] = "",
     csv_dir: Annotated[
-        Path | None, typer.Option(help="Folder of TICKER.csv files: say at once if a ticker has none.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder of TICKER.csv files: say at once if a ticker has none."),
     ] = None,
 ) -> None:
     """Add tickers to the universe. The next `stock-assets run` fetches, trains and forecasts them."""

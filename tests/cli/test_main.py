@@ -145,3 +145,7 @@ def test_telemetry_is_off_before_any_library_is_loaded(
     monkeypatch.delenv(variable, raising=False)
     say("--version")
     assert os.environ[variable]
+
+
+def test_the_main_help_shows_examples(say: Say) -> None:
+    assert "stock-assets run --ticker AAPL --source sample --fast" in " ".join(say("--help").out.split())

@@ -13,7 +13,7 @@ import pytest
 
 from storage.lake import Lake
 from storage.publisher import Publisher
-from storage.tables import TABLES
+from storage.tables import TABLES, VIEWS
 from tests.cli.conftest import MAIN, Say, Start
 
 ENDLESS = "SELECT count(*) FROM range(100000000) a, range(1000000) b"
@@ -196,3 +196,8 @@ def test_a_reader_that_closes_early_leaves_no_trace_of_an_error(scored: Path) ->
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "range\n"
     assert done.stderr == f"home: {scored}\n"
+
+
+def test_the_help_of_sql_lists_every_table_and_view(say: Say) -> None:
+    words = " ".join(say("sql", "--help").out.split())
+    assert f"Tables: {', '.join(TABLES)}. Views: {', '.join(view.name for view in VIEWS)}." in words

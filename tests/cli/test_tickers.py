@@ -117,7 +117,9 @@ def test_an_unknown_source_is_refused(home: Path, say: Say) -> None:
 
 
 def test_a_folder_needs_its_source_and_its_files(home: Path, say: Say, tmp_path: Path) -> None:
-    assert say("tickers", "add", "AAPL", "--csv-dir", str(tmp_path)).code == 2
+    usage = say("tickers", "add", "AAPL", "--csv-dir", str(tmp_path))
+    assert usage.code == 2
+    assert usage.err.endswith("see `stock-assets tickers add --help`\n")
     said = say("tickers", "add", "AAPL", "--source", "csv", "--csv-dir", str(tmp_path))
     assert said.code == 1
     assert "has no AAPL.csv" in said.err
