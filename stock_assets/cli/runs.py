@@ -18,12 +18,31 @@ if TYPE_CHECKING:
     from storage.lake import Lake
 
 Tickers = Annotated[
-    list[str] | None, typer.Option("--ticker", "-t", help="Ticker; repeat for several. Default: all known.")
+    list[str] | None,
+    typer.Option("--ticker", "-t", metavar="NAME", help="Ticker; repeat for several. Default: all known."),
 ]
-Source = Annotated[str, typer.Option(help="Where bars come from: yahoo, sample or csv. Default: what the ticker uses.")]
-CsvDir = Annotated[Path | None, typer.Option(help="Folder of TICKER.csv files, for --source csv.")]
-Lookback = Annotated[str, typer.Option(help="How far back a first fetch reaches: 5y, 18mo, 250d.")]
-Models = Annotated[str, typer.Option(help="Only these models, comma-separated. The random walk is always there.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="yahoo, sample or csv. Default: what the ticker uses, else STOCK_ASSETS_SOURCE, else yahoo.",
+    ),
+]
+CsvDir = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Folder of TICKER.csv files; means --source csv. Else STOCK_ASSETS_CSV_DIR."),
+]
+Lookback = Annotated[
+    str,
+    typer.Option(metavar="PERIOD", help="How far back a first fetch reaches: 5y (default), 18mo, 250d."),
+]
+Models = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        help="Only these models, comma-separated (`stock-assets leaderboard` names them). The random walk is always there.",
+    ),
+]
 Fast = Annotated[bool, typer.Option("--fast", help="Small model settings, for a look in seconds.")]
 
 
