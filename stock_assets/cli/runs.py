@@ -40,7 +40,7 @@ Models = Annotated[
     str,
     typer.Option(
         metavar="NAMES",
-        help="Only these models, comma-separated (`stock-assets leaderboard` names them). The random walk is always there.",
+        help="Only these models, comma-separated; a wrong name lists them all. The random walk is always there.",
     ),
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="Small model settings, for a look in seconds.")]
