@@ -74,7 +74,7 @@ docs: install  ## regenerate the generated documents
 
 .PHONY: bench
 bench: install  ## ratios against peers, in one run on this machine
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@$(BIN)/python -m benchmarks
 
 .PHONY: clean
 clean:  ## remove what can be made again (not data/)
