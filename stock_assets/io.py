@@ -7,6 +7,7 @@ import pandas as pd
 
 from stock_assets.lineage import ticker_health
 from stock_assets.resources import Warehouse
+from storage.errors import ContractViolation
 from storage.parquet import CURE_OF_DAMAGE
 from storage.tables import TABLES
 
@@ -32,7 +33,9 @@ class LakeIOManager(dg.ConfigurableIOManager):
         if table.append_only:
             self.warehouse.lake.append(table.name, obj, only_new=True)
         else:
-            self.warehouse.lake.write(table.name, obj, **self._partition(context, table.partition_by))
+            for more, rows in _by_scheme(context, obj):
+                columns = tuple(name for name in table.partition_by if name not in more)
+                self.warehouse.lake.write(table.name, rows, **self._partition(context, columns), **more)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Read the upstream asset's partition."""
@@ -45,6 +48,21 @@ class LakeIOManager(dg.ConfigurableIOManager):
     def _partition(self, context: Any, columns: tuple[str, ...]) -> dict[str, str]:
         values = {"ticker": context.partition_key, "model": context.asset_key.path[-1]}
         return {column: values[column] for column in columns}
+
+
+def _by_scheme(context: dg.OutputContext, obj: pd.DataFrame) -> list[tuple[dict[str, str], pd.DataFrame]]:
+    """The rows of each scheme that the asset is the writer of; a scheme without rows is emptied."""
+    schemes = context.definition_metadata.get("schemes")
+    if schemes is None:
+        return [({}, obj)]
+    foreign = set(obj["scheme"]).difference(schemes)
+    if foreign:
+        raise ContractViolation(
+            f"{'/'.join(context.asset_key.path)} made rows of scheme {', '.join(sorted(foreign))}, and writes "
+            f"{', '.join(schemes)}",
+            cure="name the scheme where the asset is defined",
+        )
+    return [({"scheme": scheme}, obj[obj["scheme"] == scheme]) for scheme in schemes]
 
 
 def _model(context: dg.OutputContext) -> tuple[str, ...]:

@@ -31,8 +31,11 @@ def lineage_asset(
     description: str,
     ins: Mapping[str, dg.AssetIn] | None = None,
     deps: Sequence[dg.AssetKey] | None = None,
+    schemes: Sequence[str] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """`dg.asset` for a function of (context, inputs…, warehouse, …) that returns the ticker's rows of `table`.
+
+    `schemes` names the schemes whose rows the asset writes, where a table is partitioned by scheme.
 
     A `StockAssetsError` becomes one red line with its cure; whatever goes wrong is also written to the table `tickers`.
     """
@@ -54,7 +57,12 @@ def lineage_asset(
             kinds={"duckdb", *kinds},
             owners=OWNERS,
             description=description,
-            metadata={"table": table, "dagster/column_schema": _column_schema(table), "key": ", ".join(contract.key)},
+            metadata={
+                "table": table,
+                "dagster/column_schema": _column_schema(table),
+                "key": ", ".join(contract.key),
+                **({"schemes": list(schemes)} if schemes else {}),
+            },
             check_specs=check_specs(key),
             ins=ins,
             deps=deps,

@@ -10,7 +10,8 @@ import pyarrow as pa
 from storage.errors import ContractViolation
 from storage.layout import Signature, partition_of, scan
 from storage.parquet import read_rows
-from storage.tables import TABLES, Table
+from storage.schema import Table
+from storage.tables import TABLES
 
 State = dict[str, Signature]  # path relative to the lake → what was published of it
 _BATCH = 500  # files read before their rows are inserted: bounds the memory of a rebuild

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from storage.errors import ContractViolation, InvalidTicker
 from storage.names import suggest
-from storage.tables import Column, Table, Type
+from storage.schema import Column, Table, Type
 from storage.tickers import validate_ticker
 
 _ARROW: dict[Type, pa.DataType] = {

@@ -5,7 +5,9 @@ import re
 
 import duckdb
 
-from storage.tables import TABLES, VIEWS, Column, Table, View
+from storage.schema import Column, Table, View
+from storage.tables import TABLES
+from storage.views import VIEWS
 
 # Which files of the lake the published rows came from. A schema of its own, so that nobody takes it for data.
 _STATE = """

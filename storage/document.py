@@ -5,7 +5,9 @@ from pathlib import Path
 
 from storage import engine
 from storage.ddl import create_all, view_columns
-from storage.tables import TABLES, VIEWS, Column, Table
+from storage.schema import Column, Table
+from storage.tables import TABLES
+from storage.views import VIEWS
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "tables.md"
 

@@ -21,7 +21,8 @@ from storage.files import remove_abandoned, replace_atomically
 from storage.layout import new_append_path, partition_of, partition_path, scan
 from storage.names import find_table
 from storage.parquet import Value, as_values, condition_for, read_rows, write_rows
-from storage.tables import SCHEMA_VERSION, TABLES, Table
+from storage.schema import Table
+from storage.tables import SCHEMA_VERSION, TABLES
 
 
 class Lake:

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from storage.errors import ContractViolation
 from storage.files import writer_id
-from storage.tables import Table
+from storage.schema import Table
 from storage.tickers import validate_ticker
 
 SUFFIX = ".parquet"

@@ -1,21 +1,17 @@
 """Moving a lake forward, version by version.
 
-A migration is a function that changes the files of a lake so that they fit the next version's contracts. Rules for it:
-every file is replaced atomically (`rewrite` does that), and applied to a file that is already new it changes nothing.
-The version is set last, so a migration that was killed is simply run again.
+A migration is a function that changes the files of a lake so that they fit the next version's contracts
+(`migrations.py`). Rules for it: every file is replaced atomically (`rewrite` does that), and applied to a file that is
+already new it changes nothing. The version is set last, so a migration that was killed is simply run again.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from storage import locks, version
 from storage.errors import SchemaVersionMismatch
-from storage.files import replace_atomically
-from storage.parquet import write_rows
+from storage.migrations import to_version_2
 from storage.tables import SCHEMA_VERSION
 
 
@@ -34,8 +30,10 @@ class Migration:
     apply: Callable[[Path], None]
 
 
-# In order. Version 1 is the first, so there is nothing to migrate from.
-MIGRATIONS: tuple[Migration, ...] = ()
+# In order; the first leads from version 1 to 2.
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(2, "a file of predictions for each scheme; new columns of evaluation and champion", to_version_2),
+)
 
 
 def migrate(
@@ -62,13 +60,6 @@ def migrate(
             current = step.to
             taken.append(step)
     return taken
-
-
-def rewrite(root: Path, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Replace every file of `table` by what `change` makes of its rows, each atomically, in order of their names."""
-    for path in sorted((root / table).rglob("[!.]*.parquet")):
-        rows = change(pq.ParquetFile(path).read())
-        replace_atomically(path, lambda temporary, rows=rows: write_rows(rows, temporary))  # type: ignore[misc]
 
 
 def _step_from(current: int, migrations: Sequence[Migration], root: Path) -> Migration:

@@ -4,7 +4,9 @@ import difflib
 from collections.abc import Iterable
 
 from storage.errors import UnknownTable
-from storage.tables import TABLES, VIEWS, Table
+from storage.schema import Table
+from storage.tables import TABLES
+from storage.views import VIEWS
 
 
 def find_table(name: str) -> Table:

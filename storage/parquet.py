@@ -12,7 +12,7 @@ from storage.contracts import arrow_schema
 from storage.errors import ContractViolation
 from storage.layout import Signature, partition_of, signature
 from storage.names import suggest
-from storage.tables import Table
+from storage.schema import Table
 
 CURE_OF_DAMAGE = "restore the file from a backup, or delete it and run that ticker again"
 Value = object | Collection[object]

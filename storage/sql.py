@@ -11,7 +11,8 @@ from storage import engine
 from storage.errors import QueryRefused
 from storage.names import suggest
 from storage.published import open_newest
-from storage.tables import TABLES, VIEWS
+from storage.tables import TABLES
+from storage.views import VIEWS
 
 MAX_ROWS = 10_000
 TIMEOUT_SECONDS = 60.0

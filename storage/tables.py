@@ -4,109 +4,41 @@ What belongs here: facts about tables. What does not: reading, writing or checki
 The lake, the published database, its comments and `docs/tables.md` all derive from this file.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 from stock_assets.forecasting.features import FEATURES
+from storage.schema import Column, Table, count, date, flag, number, text, time
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LEVELS = (50, 80, 90, 95)
 
-Type = Literal["VARCHAR", "DOUBLE", "BIGINT", "BOOLEAN", "DATE", "TIMESTAMPTZ"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column. `meaning` becomes the column's comment, with the unit in brackets."""
-
-    name: str
-    type: Type
-    meaning: str
-    unit: str | None = None
-    nullable: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table.
-
-    Attributes:
-        key: columns that identify a row.
-        partition_by: columns of which each combination is one file, replaced whole; empty for append-only tables,
-            which get one file per write and are never edited.
-        writer: the asset (or command) that writes it.
-    """
-
-    name: str
-    meaning: str
-    writer: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    partition_by: tuple[str, ...] = ()
-
-    @property
-    def append_only(self) -> bool:
-        """Whether rows are only ever added."""
-        return not self.partition_by
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Names in the table's order."""
-        return tuple(column.name for column in self.columns)
-
-
-def _text(name: str, meaning: str, nullable: bool = False) -> Column:
-    return Column(name, "VARCHAR", meaning, nullable=nullable)
-
-
-def _number(name: str, meaning: str, unit: str | None = None, nullable: bool = False) -> Column:
-    return Column(name, "DOUBLE", meaning, unit, nullable)
-
-
-def _count(name: str, meaning: str, nullable: bool = False) -> Column:
-    return Column(name, "BIGINT", meaning, nullable=nullable)
-
-
-def _flag(name: str, meaning: str, nullable: bool = False) -> Column:
-    return Column(name, "BOOLEAN", meaning, nullable=nullable)
-
-
-def _date(name: str, meaning: str, nullable: bool = False) -> Column:
-    return Column(name, "DATE", meaning, nullable=nullable)
-
-
-def _time(name: str, meaning: str, nullable: bool = False) -> Column:
-    return Column(name, "TIMESTAMPTZ", meaning, "UTC", nullable)
-
-
-TICKER = _text("ticker", "symbol as Yahoo spells it, for example AAPL, BRK-B, ^GSPC")
-MODEL = _text("model", "model name; random_walk is the benchmark")
-SESSION = _date("session", "trading date of the exchange")
+TICKER = text("ticker", "symbol as Yahoo spells it, for example AAPL, BRK-B, ^GSPC")
+MODEL = text("model", "model name; random_walk is the benchmark")
+SESSION = date("session", "trading date of the exchange")
 PRICE = "ticker's currency"
+SCHEME = text("scheme", "holdout, walk_forward or live")
 
 BARS = (
-    _number("open", "first price of the session, split-adjusted", PRICE),
-    _number("high", "highest price of the session, split-adjusted", PRICE),
-    _number("low", "lowest price of the session, split-adjusted", PRICE),
-    _number("close", "last price of the session, split-adjusted", PRICE),
-    _number("adj_close", "close adjusted for splits and dividends as known at the fetch", PRICE),
-    _number("volume", "shares traded, split-adjusted", "shares"),
-    _number("dividends", "dividend with this ex-date; null where the source does not report it", PRICE, nullable=True),
-    _number("stock_splits", "split ratio effective this session, 0 if none; null where not reported", nullable=True),
-    _text("source", "where the bar came from: yahoo, sample or csv"),
+    number("open", "first price of the session, split-adjusted", PRICE),
+    number("high", "highest price of the session, split-adjusted", PRICE),
+    number("low", "lowest price of the session, split-adjusted", PRICE),
+    number("close", "last price of the session, split-adjusted", PRICE),
+    number("adj_close", "close adjusted for splits and dividends as known at the fetch", PRICE),
+    number("volume", "shares traded, split-adjusted", "shares"),
+    number("dividends", "dividend with this ex-date; null where the source does not report it", PRICE, nullable=True),
+    number("stock_splits", "split ratio effective this session, 0 if none; null where not reported", nullable=True),
+    text("source", "where the bar came from: yahoo, sample or csv"),
 )
 
 
 def _bounds() -> tuple[Column, ...]:
     return tuple(
-        _number(f"{side}_{level}", f"{side} end of the {level} % prediction interval of the close", PRICE)
+        number(f"{side}_{level}", f"{side} end of the {level} % prediction interval of the close", PRICE)
         for level in LEVELS
         for side in ("lower", "upper")
     )
 
 
 def _inside() -> tuple[Column, ...]:
-    return tuple(_flag(f"inside_{level}", f"whether actual lies in the {level} % interval") for level in LEVELS)
+    return tuple(flag(f"inside_{level}", f"whether actual lies in the {level} % interval") for level in LEVELS)
 
 
 TICKERS = Table(
@@ -116,16 +48,16 @@ TICKERS = Table(
     ("ticker",),
     (
         TICKER,
-        _text("calendar", "exchange calendar, for example XNYS; null before the first fetch", nullable=True),
-        _text("currency", "ISO currency of its prices; null before the first fetch", nullable=True),
-        _text(
+        text("calendar", "exchange calendar, for example XNYS; null before the first fetch", nullable=True),
+        text("currency", "ISO currency of its prices; null before the first fetch", nullable=True),
+        text(
             "source",
             "the one source its bars come from: yahoo, sample or csv; null before one is chosen",
             nullable=True,
         ),
-        _text("status", "added (no bars yet), fetched, ok (has a forecast) or failed"),
-        _text("reason", "why it failed, and the cure; null unless failed", nullable=True),
-        _time("updated_at", "when this row was written"),
+        text("status", "added (no bars yet), fetched, ok (has a forecast) or failed"),
+        text("reason", "why it failed, and the cure; null unless failed", nullable=True),
+        time("updated_at", "when this row was written"),
     ),
     ("ticker",),
 )
@@ -138,8 +70,8 @@ RAW_PRICES = Table(
     (
         TICKER,
         SESSION,
-        _time("fetched_at", "when the source was asked"),
-        _time("vintage", "fetched_at of the full history this bar belongs to or consistently extends"),
+        time("fetched_at", "when the source was asked"),
+        time("vintage", "fetched_at of the full history this bar belongs to or consistently extends"),
         *BARS,
     ),
 )
@@ -153,7 +85,7 @@ PRICES = Table(
         TICKER,
         SESSION,
         *BARS,
-        _flag("is_final", "fetched so long after the close (48 h) that no revision is expected"),
+        flag("is_final", "fetched so long after the close (48 h) that no revision is expected"),
     ),
     ("ticker",),
 )
@@ -166,9 +98,9 @@ FEATURES_TABLE = Table(
     (
         TICKER,
         SESSION,
-        *(_number(f.name, f.why, f.unit) for f in FEATURES),
-        _date("target_session", "the next session; null where it is not in prices yet", nullable=True),
-        _number("target_log_return", "natural log return of adj_close to target_session", nullable=True),
+        *(number(f.name, f.why, f.unit) for f in FEATURES),
+        date("target_session", "the next session; null where it is not in prices yet", nullable=True),
+        number("target_log_return", "natural log return of adj_close to target_session", nullable=True),
     ),
     ("ticker",),
 )
@@ -181,8 +113,8 @@ SPLITS = Table(
     (
         TICKER,
         SESSION,
-        _text("fold", "holdout, or wf_00 … for walk-forward"),
-        _text("role", "train, validation, test, purged (label touches the next role) or live (no label yet)"),
+        text("fold", "holdout; the folds of the walk-forward backtest are in backtest_folds"),
+        text("role", "train, validation, test, purged (label touches the next role) or live (no label yet)"),
     ),
     ("ticker",),
 )
@@ -195,23 +127,23 @@ MODELS = Table(
     (
         TICKER,
         MODEL,
-        _text("version", "content address of the fit: data, code, settings and seed"),
-        _text(
+        text("version", "content address of the fit: data, code, settings and seed"),
+        text(
             "kind", "evaluated (fitted on train rows only, scored on the rest) or final (all labelled rows; forecasts)"
         ),
-        _date("train_start", "first session whose label was used"),
-        _date("train_end", "last session whose label was used"),
-        _count("n_train", "labelled rows used"),
-        _text("data_version", "hash of the rows it was fitted on"),
-        _text("code_version", "hash of the model's source files"),
-        _text("artifact_hash", "hash over the artifact's files, as in its manifest"),
-        _count("seed", "random seed"),
-        _text("target", "log_return, or price for the reference formulation (never promoted)"),
-        _text("hyper_parameters", "JSON object"),
-        _text("libraries", "JSON object: library → version"),
-        _time("fitted_at", "when the fit ended"),
-        _number("fit_seconds", "wall time of the fit", "s"),
-        _text("mlflow_run_id", "MLflow run that tracked the fit; null when not tracked", nullable=True),
+        date("train_start", "first session whose label was used"),
+        date("train_end", "last session whose label was used"),
+        count("n_train", "labelled rows used"),
+        text("data_version", "hash of the rows it was fitted on"),
+        text("code_version", "hash of the model's source files"),
+        text("artifact_hash", "hash over the artifact's files, as in its manifest"),
+        count("seed", "random seed"),
+        text("target", "log_return, or price for the reference formulation (never promoted)"),
+        text("hyper_parameters", "JSON object"),
+        text("libraries", "JSON object: library → version"),
+        time("fitted_at", "when the fit ended"),
+        number("fit_seconds", "wall time of the fit", "s"),
+        text("mlflow_run_id", "MLflow run that tracked the fit; null when not tracked", nullable=True),
     ),
     ("ticker", "model"),
 )
@@ -219,25 +151,27 @@ MODELS = Table(
 PREDICTIONS = Table(
     "predictions",
     "One row per predicted session: prediction, intervals, what happened, and the random walk's answer.",
-    "predictions/<name>",
+    "predictions/<name> (holdout, live), backtest/<name> (walk_forward)",
     ("ticker", "model", "fold", "target_session"),
     (
         TICKER,
         MODEL,
-        _text("fold", "holdout, wf_00 …, or live"),
-        _date("target_session", "session whose close is predicted"),
-        _date("session", "as-of session: everything used was known at its close"),
-        _text("role", "validation, test or live"),
-        _number("predicted_log_return", "predicted natural log return of adj_close"),
-        _number("actual_log_return", "what it was; null until known", nullable=True),
-        _number("volatility", "forecast standard deviation of the next log return, which scales the intervals"),
-        _number("predicted", "predicted close, on the basis of the as-of session's close", PRICE),
-        _number("actual", "as-of close times the ratio of adjusted closes; null until known", PRICE, nullable=True),
-        _number("naive", "the random walk's answer: the as-of session's close", PRICE),
+        SCHEME,
+        text("fold", "holdout, wf_00 … or live"),
+        date("target_session", "session whose close is predicted"),
+        date("session", "as-of session: everything used was known at its close"),
+        text("role", "validation, test or live"),
+        number("predicted_log_return", "predicted natural log return of adj_close"),
+        number("actual_log_return", "what it was; null until known", nullable=True),
+        number("volatility", "forecast standard deviation of the next log return, which scales the intervals"),
+        number("predicted", "predicted close, on the basis of the as-of session's close", PRICE),
+        number("actual", "as-of close times the ratio of adjusted closes; null until known", PRICE, nullable=True),
+        number("naive", "the random walk's answer: the as-of session's close", PRICE),
         *_bounds(),
-        _text("model_version", "version in models"),
+        count("capped", "how many of the intervals were held at the cap on their adaptive width"),
+        text("model_version", "version in models; of walk-forward rows, in backtest_folds"),
     ),
-    ("ticker", "model"),
+    ("ticker", "model", "scheme"),
 )
 
 EVALUATION = Table(
@@ -248,38 +182,57 @@ EVALUATION = Table(
     (
         TICKER,
         MODEL,
-        _text("scheme", "holdout, walk_forward or live"),
-        _text("role", "validation, test or live"),
-        _count("n", "rows scored"),
-        _date("first_session", "first target session scored"),
-        _date("last_session", "last target session scored"),
-        _number("rmse", "root mean squared error of the close", PRICE),
-        _number("rmse_random_walk", "the random walk's RMSE on the same rows", PRICE),
-        _number("mae", "mean absolute error of the close", PRICE),
-        _number("mae_random_walk", "the random walk's MAE on the same rows", PRICE),
-        _number("mape", "mean absolute percentage error", "fraction"),
-        _number("mase", "MAE scaled by the random walk's MAE on training rows; null if that is 0", nullable=True),
-        _number(
+        SCHEME,
+        text("role", "validation, test or live"),
+        text("rows_version", "hash of the rows scored, which resampled figures are kept by", nullable=True),
+        count("n", "rows scored"),
+        date("first_session", "first target session scored"),
+        date("last_session", "last target session scored"),
+        number("rmse", "root mean squared error of the close", PRICE),
+        number("rmse_random_walk", "the random walk's RMSE on the same rows", PRICE),
+        number("mae", "mean absolute error of the close", PRICE),
+        number("mae_random_walk", "the random walk's MAE on the same rows", PRICE),
+        number("mape", "mean absolute percentage error", "fraction"),
+        number("mase", "MAE scaled by the random walk's MAE on training rows; null if that is 0", nullable=True),
+        number(
             "skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better; null if that is 0", nullable=True
         ),
-        _number(
+        number(
             "directional_accuracy",
             "share of right signs, zeros left out; null for the random walk",
             "fraction",
             nullable=True,
         ),
-        _number(
+        number(
             "std_ratio",
             "standard deviation of predicted over actual log returns: what it dares to say; null if that is 0",
             nullable=True,
         ),
-        _number("clark_west_p", "one-sided p-value that the model beats the random walk it nests", nullable=True),
-        _number("dm_hln_p", "one-sided Diebold-Mariano (HLN) p-value that its squared error is lower", nullable=True),
+        number("skill_lower", "lower end of the 95 % block-bootstrap interval of skill_vs_naive", nullable=True),
+        number("skill_upper", "upper end of the 95 % block-bootstrap interval of skill_vs_naive", nullable=True),
+        number(
+            "minimum_detectable_skill",
+            "least skill that n rows would show at 5 %, one-sided, four times out of five",
+            nullable=True,
+        ),
+        number("clark_west_p", "one-sided p-value that the model beats the random walk it nests", nullable=True),
+        number("dm_hln_p", "one-sided Diebold-Mariano (HLN) p-value that its squared error is lower", nullable=True),
+        number("dm_hln_abs_p", "the same for its absolute error", nullable=True),
+        number("pesaran_timmermann_p", "one-sided p-value that its signs are better than chance", nullable=True),
+        number(
+            "directional_accuracy_lower",
+            "exact one-sided 99 % lower bound of directional_accuracy",
+            "fraction",
+            nullable=True,
+        ),
+        number("up_share", "share of the rows with a sign that rose: what always-up scores", "fraction", nullable=True),
+        number("mcs_p", "Model Confidence Set p-value; a model above 0.1 may be the best", nullable=True),
+        number("crps", "continuous ranked probability score of the close, from the quantiles", PRICE, nullable=True),
         *(
-            _number(f"coverage_{level}", f"share of closes inside the {level} % interval", "fraction")
+            number(f"coverage_{level}", f"share of closes inside the {level} % interval", "fraction")
             for level in LEVELS
         ),
-        _number("width_90", "mean width of the 90 % interval", PRICE),
+        number("width_90", "mean width of the 90 % interval", PRICE),
     ),
     ("ticker",),
 )
@@ -291,13 +244,16 @@ CHAMPION = Table(
     ("ticker", "decided_at"),
     (
         TICKER,
-        _time("decided_at", "when it was decided"),
+        time("decided_at", "when it was decided"),
         MODEL,
-        _flag("promoted", "whether a model beat the random walk by the rule"),
-        _text("reason", "a sentence a person can read"),
-        _number("p_value", "Holm-adjusted Clark-West p-value of the best candidate; null without one", nullable=True),
-        _count("n", "rows the decision rests on"),
-        _text("model_version", "the champion's final fit in models"),
+        flag("promoted", "whether a model beat the random walk by the rule"),
+        text("reason", "a sentence a person can read"),
+        number("p_value", "Holm-adjusted Clark-West p-value of the best candidate; null without one", nullable=True),
+        count("n", "rows the decision rests on"),
+        text("model_version", "the champion's final fit in models"),
+        text("review", "month of the review that decided, as 2026-11; null before the first", nullable=True),
+        flag("rule_holds", "whether the champion passed the rule in that review; null before the first", nullable=True),
+        count("failed_reviews", "reviews in a row that the champion has failed"),
     ),
 )
 
@@ -307,23 +263,23 @@ FORECASTS = Table(
     "forecasts",
     ("forecast_id",),
     (
-        _text("forecast_id", "hash of ticker, model, as-of session, data, fit, champion or not, and what it follows"),
+        text("forecast_id", "hash of ticker, model, as-of session, data, fit, champion or not, and what it follows"),
         TICKER,
         MODEL,
-        _date("as_of_session", "last session whose bar was known"),
-        _date("target_session", "the exchange's next session"),
-        _time("created_at", "when it was written"),
-        _number("predicted", "predicted close", PRICE),
-        _number("naive", "the random walk's answer: the as-of close", PRICE),
-        _number("predicted_log_return", "predicted natural log return of adj_close"),
-        _number("volatility", "forecast standard deviation of the next log return"),
+        date("as_of_session", "last session whose bar was known"),
+        date("target_session", "the exchange's next session"),
+        time("created_at", "when it was written"),
+        number("predicted", "predicted close", PRICE),
+        number("naive", "the random walk's answer: the as-of close", PRICE),
+        number("predicted_log_return", "predicted natural log return of adj_close"),
+        number("volatility", "forecast standard deviation of the next log return"),
         *_bounds(),
-        _flag("is_champion", "whether this model was the champion then"),
-        _flag("is_live", "written before the target session opened, or an hour into it where the market never closes"),
-        _text("source", "where the bars came from; sample data is not a forecast of today's market"),
-        _text("model_version", "version in models"),
-        _text("data_version", "hash of the bars it was made from"),
-        _text("code_version", "hash of the model's source files"),
+        flag("is_champion", "whether this model was the champion then"),
+        flag("is_live", "written before the target session opened, or an hour into it where the market never closes"),
+        text("source", "where the bars came from; sample data is not a forecast of today's market"),
+        text("model_version", "version in models"),
+        text("data_version", "hash of the bars it was made from"),
+        text("code_version", "hash of the model's source files"),
     ),
 )
 
@@ -333,13 +289,13 @@ FORECAST_SCORES = Table(
     "forecast_scores",
     ("forecast_id", "scored_at"),
     (
-        _text("forecast_id", "which forecast"),
-        _time("scored_at", "when it was scored"),
+        text("forecast_id", "which forecast"),
+        time("scored_at", "when it was scored"),
         TICKER,
         MODEL,
-        _date("target_session", "session that was forecast"),
-        _number("actual", "as-of close times the ratio of adjusted closes of one vintage", PRICE),
-        _number("error", "predicted - actual", PRICE),
+        date("target_session", "session that was forecast"),
+        number("actual", "as-of close times the ratio of adjusted closes of one vintage", PRICE),
+        number("error", "predicted - actual", PRICE),
         *_inside(),
     ),
 )
@@ -351,16 +307,227 @@ DRIFT = Table(
     ("ticker", "feature", "checked_at"),
     (
         TICKER,
-        _text("feature", "column of features"),
-        _time("checked_at", "when it was checked"),
-        _text("method", "statistic used"),
-        _number("statistic", "its value"),
-        _number("threshold", "value above which drift is declared"),
-        _flag("drifted", "whether it was"),
-        _date("reference_start", "first session of the reference window"),
-        _date("reference_end", "last session of the reference window"),
-        _date("current_start", "first session of the current window"),
-        _date("current_end", "last session of the current window"),
+        text("feature", "column of features"),
+        time("checked_at", "when it was checked"),
+        text("method", "statistic used"),
+        number("statistic", "its value"),
+        number("threshold", "value above which drift is declared"),
+        flag("drifted", "whether it was"),
+        date("reference_start", "first session of the reference window"),
+        date("reference_end", "last session of the reference window"),
+        date("current_start", "first session of the current window"),
+        date("current_end", "last session of the current window"),
+    ),
+    ("ticker",),
+)
+
+BACKTEST_FOLDS = Table(
+    "backtest_folds",
+    "The walk-forward backtest, fold by fold: what was fitted on what, how often, and how it did.",
+    "backtest/<name>",
+    ("ticker", "model", "fold"),
+    (
+        TICKER,
+        MODEL,
+        text("fold", "wf_00 …, in time order"),
+        text("window", "expanding (from the first labelled session) or rolling (as many sessions as the first fold)"),
+        count("step", "sessions predicted before the next fold begins"),
+        count("refit_every", "folds that share one fit"),
+        flag("refitted", "whether this fold was fitted anew; otherwise it uses the latest earlier fold's fit"),
+        date("train_start", "first session whose label the fit used"),
+        date("train_end", "last session whose label the fit used; the next one is purged"),
+        count("n_train", "labelled rows the fit used"),
+        date("test_start", "first as-of session predicted"),
+        date("test_end", "last as-of session predicted"),
+        count("n_test", "rows predicted whose outcome is known"),
+        number("rmse", "root mean squared error of the close", PRICE, nullable=True),
+        number("rmse_random_walk", "the random walk's RMSE on the same rows", PRICE, nullable=True),
+        number("skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better", nullable=True),
+        text("model_version", "content address of the fit"),
+        text("data_version", "hash of the rows it was fitted on"),
+        text("code_version", "hash of the model's source files"),
+        count("seed", "random seed"),
+        text("hyper_parameters", "JSON object"),
+        time("fitted_at", "when the fit ended"),
+        number("fit_seconds", "wall time of the fit", "s"),
+    ),
+    ("ticker", "model"),
+)
+
+TUNING_TRIALS = Table(
+    "tuning_trials",
+    "Every hyper-parameter setting a search tried, and what it scored on folds inside the training window.",
+    "model/<name>, backtest/<name>",
+    ("ticker", "model", "study", "trial"),
+    (
+        TICKER,
+        MODEL,
+        text("study", "content address of the search: training rows, code, search space and budget"),
+        count("trial", "number of the trial; 0 is the default setting"),
+        count("budget", "trials the search was allowed"),
+        date("train_end", "last session whose label the search could see"),
+        text("hyper_parameters", "JSON object of the settings tried"),
+        number("loss", "mean squared error of log returns over the inner folds", nullable=True),
+        flag("chosen", "whether this setting was used"),
+        number("seconds", "wall time", "s"),
+    ),
+)
+
+POOLED_EVALUATION = Table(
+    "pooled_evaluation",
+    "Each model over all tickers at once: a sum of small skills, with errors that days share.",
+    "pooled_evaluation",
+    ("scheme", "role", "model"),
+    (
+        SCHEME,
+        text("role", "validation, test or live"),
+        MODEL,
+        count("n_tickers", "tickers"),
+        count("n_sessions", "target sessions, each of which counts once in the variance"),
+        count("n", "rows"),
+        number(
+            "skill", "1 - square root of the mean of MSE / MSE of the random walk, over rows in units of volatility"
+        ),
+        number("clark_west_t", "pooled Clark-West statistic, clustered by session", nullable=True),
+        number("clark_west_p", "its one-sided p-value", nullable=True),
+        count("n_discoveries", "tickers whose Clark-West p-value survives Benjamini-Hochberg at 5 %"),
+        time("evaluated_at", "when"),
+    ),
+    ("scheme",),
+)
+
+VOLATILITY = Table(
+    "volatility",
+    "How well each method forecasts the size of the next log return, and what it says now.",
+    "volatility",
+    ("ticker", "method"),
+    (
+        TICKER,
+        text("method", "how the variance of the next log return is forecast"),
+        flag("is_used", "whether this one scales the intervals"),
+        count("n", "sessions scored"),
+        date("first_session", "first target session scored"),
+        date("last_session", "last target session scored"),
+        number("qlike", "mean QLIKE loss against the session's range-based variance; lower is better"),
+        number("qlike_constant", "QLIKE of the variance of all earlier returns, on the same sessions"),
+        number(
+            "dm_p", "one-sided Diebold-Mariano (HLN) p-value that its QLIKE is lower than the constant's", nullable=True
+        ),
+        number("bias", "mean of squared return over forecast variance, less one: above 0 it says too little"),
+        number("forecast", "forecast standard deviation of the next log return", nullable=True),
+        date("as_of_session", "session at whose close that forecast was made"),
+    ),
+    ("ticker",),
+)
+
+CALIBRATION = Table(
+    "calibration",
+    "Whether the intervals keep their promise: coverage with its own uncertainty, width, and when they fail.",
+    "calibration",
+    ("ticker", "model", "scheme", "role", "level"),
+    (
+        TICKER,
+        MODEL,
+        SCHEME,
+        text("role", "validation, test or live"),
+        count("level", "nominal coverage [%]"),
+        count("n", "rows scored"),
+        number("coverage", "share of closes inside", "fraction"),
+        number("coverage_lower", "lower end of its 95 % Wilson interval", "fraction"),
+        number("coverage_upper", "upper end of its 95 % Wilson interval", "fraction"),
+        number("kupiec_p", "p-value that coverage equals the level (Kupiec)", nullable=True),
+        number("christoffersen_p", "p-value that misses do not cluster (Christoffersen, independence)", nullable=True),
+        number("width", "mean width", PRICE),
+        number("pinball", "mean pinball loss of both ends", PRICE),
+        number(
+            "pinball_random_walk",
+            "the same of the random walk with quantiles of all earlier returns",
+            PRICE,
+            nullable=True,
+        ),
+        number(
+            "coverage_calm",
+            "coverage in the third of rows with the lowest forecast volatility",
+            "fraction",
+            nullable=True,
+        ),
+        number("coverage_middle", "coverage in the middle third", "fraction", nullable=True),
+        number("coverage_restless", "coverage in the third with the highest", "fraction", nullable=True),
+        count("n_capped", "rows whose adaptive width was held at the cap"),
+    ),
+    ("ticker",),
+)
+
+PIT_HISTOGRAM = Table(
+    "pit_histogram",
+    "Where the closes fell among the forecast quantiles: flat is calibrated, a hump is too wide, a bowl too narrow.",
+    "calibration",
+    ("ticker", "model", "scheme", "role", "lower"),
+    (
+        TICKER,
+        MODEL,
+        SCHEME,
+        text("role", "validation, test or live"),
+        number("lower", "probability at the bin's lower edge"),
+        number("upper", "probability at the bin's upper edge"),
+        count("n", "closes in the bin"),
+        number("share", "share of closes in the bin", "fraction"),
+        number("expected", "share if calibrated: upper - lower", "fraction"),
+    ),
+    ("ticker",),
+)
+
+ECONOMICS = Table(
+    "economics",
+    "What trading on the forecasts would have earned after costs, beside buying and holding.",
+    "economics",
+    ("ticker", "model", "scheme"),
+    (
+        TICKER,
+        MODEL,
+        SCHEME,
+        count("n", "sessions held or not"),
+        date("first_session", "first session traded"),
+        date("last_session", "last session traded"),
+        number("cost_bp", "cost of one side of a trade", "basis points"),
+        number("exposure", "share of sessions long", "fraction"),
+        number("turnover", "sides traded per year"),
+        number("gross_return", "mean yearly log return before costs", "per year"),
+        number("net_return", "mean yearly log return after costs", "per year"),
+        number("sharpe", "yearly Sharpe ratio after costs, over a zero rate; null without variation", nullable=True),
+        number("sharpe_se", "its standard error (Lo 2002; Mertens 2002)", nullable=True),
+        number(
+            "deflated_sharpe",
+            "probability that the true Sharpe ratio is above what the best of all models tried would show by luck",
+            "fraction",
+            nullable=True,
+        ),
+        number("max_drawdown", "largest fall from a peak, after costs", "fraction"),
+        number("buy_and_hold_return", "mean yearly log return of holding over the same sessions", "per year"),
+        number("buy_and_hold_sharpe", "its yearly Sharpe ratio; null without variation", nullable=True),
+        number("buy_and_hold_max_drawdown", "its largest fall from a peak", "fraction"),
+        flag("survives_costs", "whether it earned more than holding after costs and its deflated Sharpe is above 0.95"),
+        text("verdict", "the same in a sentence a person can read"),
+    ),
+    ("ticker",),
+)
+
+AUDIT = Table(
+    "audit",
+    "Whether anything could have seen the future. A raised flag blocks promotion until the audit has passed.",
+    "audit",
+    ("ticker", "subject", "name"),
+    (
+        TICKER,
+        text("subject", "features, splits, or a model's name"),
+        text("name", "what was looked at"),
+        text("kind", "proof (must hold) or flag (too good to be believed without proof)"),
+        flag("passed", "whether it held, or the flag stayed down"),
+        number("statistic", "what was measured", nullable=True),
+        number("limit", "what it may be at most", nullable=True),
+        text("message", "a sentence a person can read"),
+        text("model_version", "the fit that was looked at; null for features and splits", nullable=True),
+        time("audited_at", "when"),
     ),
     ("ticker",),
 )
@@ -375,56 +542,18 @@ TABLES: dict[str, Table] = {
         SPLITS,
         MODELS,
         PREDICTIONS,
+        BACKTEST_FOLDS,
+        TUNING_TRIALS,
         EVALUATION,
+        POOLED_EVALUATION,
+        CALIBRATION,
+        PIT_HISTOGRAM,
+        VOLATILITY,
+        ECONOMICS,
+        AUDIT,
         CHAMPION,
         FORECASTS,
         FORECAST_SCORES,
         DRIFT,
     )
 }
-
-
-@dataclass(frozen=True)
-class View:
-    """One published view."""
-
-    name: str
-    meaning: str
-    sql: str
-
-
-VIEWS: tuple[View, ...] = (
-    View(
-        "leaderboard",
-        "Each model's newest scores per ticker, best RMSE first, the random walk's beside them.",
-        """
-        SELECT ticker, scheme, role, model, n, rmse, rmse_random_walk, mae, mae_random_walk, mape, mase, skill_vs_naive,
-               directional_accuracy, std_ratio, clark_west_p, dm_hln_p, coverage_90, width_90
-        FROM evaluation ORDER BY ticker, scheme, role, rmse, model
-        """,
-    ),
-    View(
-        "latest_forecasts",
-        "The newest forecast of every model for every ticker.",
-        """
-        SELECT * FROM forecasts
-        QUALIFY row_number() OVER (PARTITION BY ticker, model ORDER BY as_of_session DESC, created_at DESC) = 1
-        ORDER BY ticker, is_champion DESC, model
-        """,
-    ),
-    View(
-        "track_record",
-        "What each model said last, live, about each session, with its newest score: one row per model and session.",
-        """
-        SELECT f.*, s.actual, s.error, s.inside_50, s.inside_80, s.inside_90, s.inside_95, s.scored_at
-        FROM forecasts f
-        LEFT JOIN (
-            SELECT * FROM forecast_scores
-            QUALIFY row_number() OVER (PARTITION BY forecast_id ORDER BY scored_at DESC) = 1
-        ) s USING (forecast_id)
-        WHERE f.is_live
-        QUALIFY row_number() OVER (PARTITION BY f.ticker, f.model, f.target_session ORDER BY f.created_at DESC) = 1
-        ORDER BY f.ticker, f.target_session, f.model
-        """,
-    ),
-)

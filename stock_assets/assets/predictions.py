@@ -8,6 +8,7 @@ from stock_assets.forecasting.findings import refuse
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import Forecaster, discover
 from stock_assets.forecasting.predictions import check_predictions, predict_all
+from stock_assets.forecasting.splits import HOLDOUT, LIVE
 from stock_assets.lineage import lineage_asset, ticker_facts
 from stock_assets.resources import Warehouse
 
@@ -25,6 +26,7 @@ def build_predictions_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
         "by its `final` fit, with 50, 80, 90 and 95 % intervals and the random walk's answer beside it.",
         ins={name: dg.AssetIn(name) for name in ("prices", "features", "splits")},
         deps=[dg.AssetKey(["model", model.name])],
+        schemes=[HOLDOUT, LIVE],
     )
     def predicted(
         context: dg.AssetExecutionContext,

@@ -72,8 +72,11 @@ def decide(
         "p_value": ranked["p_value"].iloc[0] if len(ranked) else np.nan,
         "n": scored["n"].max() if len(scored) else 0,
         "model_version": versions[champion],
+        "review": None,
+        "rule_holds": None,
+        "failed_reviews": 0,
     }
-    return pd.DataFrame([row]).astype({"decided_at": "datetime64[ns, UTC]", "n": "int64"})
+    return pd.DataFrame([row]).astype({"decided_at": "datetime64[ns, UTC]", "n": "int64", "failed_reviews": "int64"})
 
 
 def is_news(decision: pd.DataFrame, earlier: pd.DataFrame) -> bool:

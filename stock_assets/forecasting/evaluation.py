@@ -63,7 +63,6 @@ def evaluate(predictions: pd.DataFrame, *, scale_mae: float) -> pd.DataFrame:
             model that came later has fewer, and its random walk is taken from its own rows.
     """
     known = predictions[predictions["actual"].notna() & predictions["actual_log_return"].notna()]
-    known = known.assign(scheme=known["fold"].map(_scheme))
     for (scheme, role), rows in known[known["scheme"] != "live"].groupby(["scheme", "role"]):
         _check_same_rows(rows, subject=f"{scheme} {role}")
     scores = [
@@ -110,14 +109,6 @@ def _dtype(name: str) -> str:
     if name in ("first_session", "last_session"):
         return "datetime64[ns]"
     return "int64" if name == "n" else "float64"
-
-
-def _scheme(fold: str) -> str:
-    if fold in (HOLDOUT, "live"):
-        return fold
-    if fold.startswith("wf_"):
-        return "walk_forward"
-    raise ValueError(f"fold is {fold!r}, expected {HOLDOUT}, wf_<number> or live")
 
 
 def _holdout_roles(rows: pd.DataFrame) -> pd.Series:

@@ -15,10 +15,9 @@ from stock_assets.forecasting.features import features_version
 from stock_assets.forecasting.findings import Finding, Severity
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.sessions import next_session
-from stock_assets.forecasting.splits import HOLDOUT, roles
+from stock_assets.forecasting.splits import HOLDOUT, LIVE, roles, scheme_of
 from stock_assets.forecasting.volatility import forecast_volatility
 
-LIVE = "live"
 _SCORED = ("validation", "test")
 
 
@@ -109,6 +108,7 @@ def predict_sessions(
         {
             "ticker": ticker,
             "model": model.manifest.model,
+            "scheme": scheme_of(fold),
             "fold": fold,
             "target_session": history["session"].shift(-1, fill_value=pd.Timestamp(following)),
             "session": history["session"],
@@ -125,6 +125,7 @@ def predict_sessions(
         lower, upper = model.calibration.bounds(predicted, volatility, level)
         frame[f"lower_{level}"] = close * np.exp(lower)
         frame[f"upper_{level}"] = close * np.exp(upper)
+    frame["capped"] = 0
     frame["model_version"] = model.manifest.version
     is_wanted = frame["role"].notna() & np.isfinite(predicted) & np.isfinite(volatility)
     return frame[is_wanted].reset_index(drop=True)

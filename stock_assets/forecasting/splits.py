@@ -17,6 +17,8 @@ VALIDATION_SHARE = 0.1
 MIN_TRAIN = 361
 """Fewest train rows: what the networks need for two calibration folds, so that every model can be fitted."""
 HOLDOUT = "holdout"
+WALK_FORWARD = "walk_forward"
+LIVE = "live"
 
 
 def holdout_splits(features: pd.DataFrame) -> pd.DataFrame:
@@ -50,6 +52,19 @@ def holdout_splits(features: pd.DataFrame) -> pd.DataFrame:
     role[:validation] = "train"
     role[[validation - 1, test - 1]] = "purged"
     return pd.DataFrame({"ticker": rows["ticker"], "session": rows["session"], "fold": HOLDOUT, "role": role})
+
+
+def scheme_of(fold: str) -> str:
+    """Which way of looking a fold belongs to: holdout, walk_forward (folds `wf_00` …) or live.
+
+    Raises:
+        ValueError: there is no such fold.
+    """
+    if fold in (HOLDOUT, LIVE):
+        return fold
+    if fold.startswith("wf_"):
+        return WALK_FORWARD
+    raise ValueError(f"fold is {fold!r}, expected {HOLDOUT}, wf_<number> or {LIVE}")
 
 
 def roles(splits: pd.DataFrame, fold: str = HOLDOUT) -> "pd.Series[str]":

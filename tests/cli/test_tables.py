@@ -13,7 +13,8 @@ import pytest
 
 from storage.lake import Lake
 from storage.publisher import Publisher
-from storage.tables import TABLES, VIEWS
+from storage.tables import TABLES
+from storage.views import VIEWS
 from tests.cli.conftest import MAIN, Say, Start
 
 ENDLESS = "SELECT count(*) FROM range(100000000) a, range(1000000) b"

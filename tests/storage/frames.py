@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from storage.tables import TABLES, Column
+from storage.schema import Column
+from storage.tables import TABLES
 
 
 def rows(table: str, n: int = 3, *, seed: int = 0, **fixed: object) -> pd.DataFrame:
@@ -19,6 +20,8 @@ def _values(column: Column, n: int, generator: np.random.Generator) -> object:
         return ["AAPL"] * n
     if column.name == "model":
         return ["random_walk"] * n
+    if column.name == "scheme":
+        return ["holdout"] * n
     by_type = {
         "VARCHAR": lambda: [f"{column.name}-{i:06d}-{generator.integers(10**9)}" for i in range(n)],
         "DOUBLE": lambda: generator.normal(100, 1, n),
@@ -30,7 +33,7 @@ def _values(column: Column, n: int, generator: np.random.Generator) -> object:
     return by_type[column.type]()
 
 
-def partition(table: str, ticker: str = "AAPL", model: str = "random_walk") -> dict[str, str]:
+def partition(table: str, ticker: str = "AAPL", model: str = "random_walk", scheme: str = "holdout") -> dict[str, str]:
     """The partition columns of `table` with these values."""
-    values = {"ticker": ticker, "model": model}
+    values = {"ticker": ticker, "model": model, "scheme": scheme}
     return {name: values[name] for name in TABLES[table].partition_by}

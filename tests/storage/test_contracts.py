@@ -7,7 +7,8 @@ import pytest
 
 from storage.contracts import arrow_schema, conform, to_frame
 from storage.errors import ContractViolation, InvalidTicker
-from storage.tables import TABLES, Column, Table
+from storage.schema import Column, Table
+from storage.tables import TABLES
 from tests.storage.frames import rows
 
 PRICES = TABLES["prices"]

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 from storage import document
-from storage.tables import TABLES, VIEWS
+from storage.tables import TABLES
+from storage.views import VIEWS
 
 
 def test_the_document_of_the_tables_is_fresh() -> None:

@@ -17,7 +17,8 @@ from storage.lake import Lake
 from storage.layout import scan
 from storage.published import Reader, generation_path, generations
 from storage.publisher import Publisher
-from storage.tables import TABLES, VIEWS
+from storage.tables import TABLES
+from storage.views import VIEWS
 from tests.storage.frames import partition, rows
 
 

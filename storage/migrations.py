@@ -1,0 +1,84 @@
+"""What each schema version changed in the files of a lake.
+
+What belongs here: one function a step, safe to repeat. What does not: taking the steps (`migrate.py`).
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from storage.files import replace_atomically
+from storage.parquet import write_rows
+
+Rows = Callable[[pa.Table], pa.Table]
+
+
+def rewrite(root: Path, table: str, change: Rows) -> None:
+    """Replace every file of `table` by what `change` makes of its rows, each atomically, in order of their names."""
+    for path in sorted((root / table).rglob("[!.]*.parquet")):
+        _replace(path, change(pq.ParquetFile(path).read()))
+
+
+def to_version_2(root: Path) -> None:
+    """Predictions get a file per scheme and the counter of capped widths; evaluation and champion get new columns."""
+    _divide_predictions(root / "predictions")
+    rewrite(root, "evaluation", lambda rows: _with(rows, _EVALUATION_2))
+    rewrite(root, "champion", lambda rows: _with(rows, _CHAMPION_2))
+
+
+# Columns that version 2 put in: (the column before, name and type, value of the old rows).
+_EVALUATION_2 = (
+    ("role", pa.field("rows_version", pa.string()), None),
+    *(
+        (before, pa.field(name, pa.float64()), None)
+        for before, name in pairwise(("std_ratio", "skill_lower", "skill_upper", "minimum_detectable_skill"))
+    ),
+    *(
+        (before, pa.field(name, pa.float64()), None)
+        for before, name in pairwise(
+            (
+                *("dm_hln_p", "dm_hln_abs_p", "pesaran_timmermann_p", "directional_accuracy_lower", "up_share"),
+                *("mcs_p", "crps"),
+            )
+        )
+    ),
+)
+_CHAMPION_2 = (
+    ("model_version", pa.field("review", pa.string()), None),
+    ("review", pa.field("rule_holds", pa.bool_()), None),
+    ("rule_holds", pa.field("failed_reviews", pa.int64(), nullable=False), 0),
+)
+# Version 1 knew two schemes, each of one fold that bears its name.
+_SCHEMES_1 = ("holdout", "live")
+
+
+def _divide_predictions(folder: Path) -> None:
+    """`model=sarima.parquet` becomes `model=sarima/scheme=….parquet`; the old file goes last."""
+    for path in sorted(folder.glob("ticker=*/model=*.parquet")):
+        rows = pq.ParquetFile(path).read()
+        for scheme in _SCHEMES_1:
+            columns = (
+                ("model", pa.field("scheme", pa.string(), nullable=False), scheme),
+                ("upper_95", pa.field("capped", pa.int64(), nullable=False), 0),
+            )
+            target = path.with_suffix("") / f"scheme={scheme}.parquet"
+            target.parent.mkdir(exist_ok=True)
+            _replace(target, _with(rows.filter(pc.equal(rows["fold"], scheme)), columns))
+        path.unlink()
+
+
+def _with(rows: pa.Table, columns: Iterable[tuple[str, pa.Field, object]]) -> pa.Table:
+    """`rows` with each column it lacks, behind the one named, filled with one value."""
+    for before, field, value in columns:
+        if field.name not in rows.column_names:
+            filled = pa.repeat(pa.scalar(value, field.type), len(rows))
+            rows = rows.add_column(rows.column_names.index(before) + 1, field, filled)
+    return rows
+
+
+def _replace(path: Path, rows: pa.Table) -> None:
+    replace_atomically(path, lambda temporary: write_rows(rows, temporary))
