@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from stock_assets.forecasting.intervals import LEVELS
+from stock_assets.forecasting.splits import scheme_of
 
 
 def predictions_of(
@@ -24,6 +25,7 @@ def predictions_of(
         {
             "ticker": "T",
             "model": model,
+            "scheme": scheme_of(fold),
             "fold": fold,
             "target_session": sessions[1:],
             "session": sessions[:-1],
@@ -39,4 +41,4 @@ def predictions_of(
     for level in LEVELS:
         frame[f"lower_{level}"] = frame["predicted"] - level / 1000
         frame[f"upper_{level}"] = frame["predicted"] + level / 1000
-    return frame.assign(model_version=f"{model}-1")
+    return frame.assign(capped=0, model_version=f"{model}-1")
