@@ -70,7 +70,7 @@ def change(publisher: Publisher, ticker: str, models: list[str], seed: int) -> N
         lake.write(name, rows(name, ROWS[name], seed=seed, ticker=ticker), ticker=ticker)
     for model in models:
         frame = realistic("predictions", ROWS["predictions"], ticker=ticker, model=model)
-        lake.write("predictions", frame, ticker=ticker, model=model)
+        lake.write("predictions", frame, **partition("predictions", ticker, model))
     lake.append("forecasts", rows("forecasts", len(models), seed=seed, ticker=ticker))
 
 

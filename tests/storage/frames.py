@@ -8,8 +8,8 @@ from storage.tables import TABLES
 
 
 def rows(table: str, n: int = 3, *, seed: int = 0, **fixed: object) -> pd.DataFrame:
-    """`n` rows with distinct keys (one, where a ticker has only one row); `fixed` sets whole columns."""
-    n = min(n, 1) if TABLES[table].key == ("ticker",) else n
+    """`n` rows with distinct keys (one, where nothing else could tell them apart); `fixed` sets whole columns."""
+    n = min(n, 1) if set(TABLES[table].key) <= {"ticker", "model", "scheme"} else n
     generator = np.random.default_rng(seed)
     frame = pd.DataFrame({column.name: _values(column, n, generator) for column in TABLES[table].columns})
     return frame.assign(**fixed)

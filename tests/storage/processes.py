@@ -95,7 +95,7 @@ def work_until_killed(home: Path, seed: int) -> None:
         if i % 4 == 0:
             lake.compact("forecasts")
         if i % 7 == 0:
-            lake.delete("predictions", ticker=ticker, model="random_walk")
+            lake.delete("predictions", **partition("predictions", ticker))
         publisher.publish()
 
 

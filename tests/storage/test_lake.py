@@ -34,9 +34,9 @@ def test_a_partition_is_replaced_whole(lake: Lake, table: str) -> None:
 @pytest.mark.parametrize("ticker", ["^GSPC", "BRK-B", "BF.B", "M&M.NS", "EURUSD=X", "CON.DE", "0700.HK"])
 def test_tickers_whose_name_needs_care_have_files_of_their_own(lake: Lake, ticker: str) -> None:
     lake.write("predictions", rows("predictions"), **partition("predictions"))
-    path = lake.write("predictions", rows("predictions", ticker=ticker), ticker=ticker, model="random_walk")
+    path = lake.write("predictions", rows("predictions", ticker=ticker), **partition("predictions", ticker))
     assert path.is_file()
-    assert {"ticker": ticker, "model": "random_walk"} in lake.partitions("predictions")
+    assert partition("predictions", ticker) in lake.partitions("predictions")
     assert lake.read("predictions", ticker=ticker)["ticker"].unique().tolist() == [ticker]
 
 
@@ -66,7 +66,7 @@ def test_a_broken_frame_leaves_the_stored_partition_and_the_folder_untouched(lak
 
 
 def test_a_wrong_partition_is_refused_with_the_right_columns(lake: Lake) -> None:
-    with pytest.raises(ContractViolation, match=r"predictions is partitioned by \(ticker, model\), given \(ticker\)"):
+    with pytest.raises(ContractViolation, match=r"predictions is partitioned by \(ticker, model, scheme\), given \(ticker\)"):
         lake.write("predictions", rows("predictions"), ticker="AAPL")
     with pytest.raises(ContractViolation, match="— append to it"):
         lake.write("forecasts", rows("forecasts"), ticker="AAPL")

@@ -27,10 +27,10 @@ models = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
 
 @given(ticker=tickers, model=models)
 def test_every_ticker_and_model_come_back_from_their_path(ticker: str, model: str) -> None:
-    path = partition_path(ROOT, PREDICTIONS, {"model": model, "ticker": ticker})
+    path = partition_path(ROOT, PREDICTIONS, {"scheme": "live", "model": model, "ticker": ticker})
     relative = path.relative_to(ROOT).as_posix()
-    assert partition_of(PREDICTIONS, relative) == {"ticker": ticker, "model": model}
-    assert len(path.relative_to(ROOT).parts) == 3
+    assert partition_of(PREDICTIONS, relative) == {"ticker": ticker, "model": model, "scheme": "live"}
+    assert len(path.relative_to(ROOT).parts) == 4
     assert not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 
 
@@ -47,11 +47,13 @@ def test_any_text_is_either_a_ticker_that_stays_in_the_lake_or_refused(name: str
 
 
 def test_only_finished_files_are_listed(tmp_path: Path) -> None:
-    folder = tmp_path / "predictions" / "ticker=AAPL"
+    folder = tmp_path / "predictions" / "ticker=AAPL" / "model=a"
     folder.mkdir(parents=True)
-    (folder / "model=b.parquet").touch()
-    (folder / "model=a.parquet").touch()
-    (folder / ".model=a.parquet.host.1.0.tmp").touch()
+    (folder / "scheme=live.parquet").touch()
+    (folder / "scheme=holdout.parquet").touch()
+    (folder / ".scheme=live.parquet.host.1.0.tmp").touch()
     (folder / "notes.txt").touch()
     (tmp_path / "predictions" / "stray.parquet").mkdir()
-    assert list(scan(tmp_path, PREDICTIONS)) == [f"predictions/ticker=AAPL/model={m}.parquet" for m in "ab"]
+    assert list(scan(tmp_path, PREDICTIONS)) == [
+        f"predictions/ticker=AAPL/model=a/scheme={scheme}.parquet" for scheme in ("holdout", "live")
+    ]

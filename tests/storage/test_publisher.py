@@ -24,10 +24,11 @@ from tests.storage.frames import partition, rows
 
 def _fill(lake: Lake, seed: int = 0, ticker: str = "AAPL") -> None:
     for name, table in TABLES.items():
+        fixed = {"ticker": ticker} if "ticker" in table.column_names else {}
         if table.append_only:
-            lake.append(name, rows(name, 4, seed=seed, ticker=ticker))
+            lake.append(name, rows(name, 4, seed=seed, **fixed))
         else:
-            lake.write(name, rows(name, 4, seed=seed, ticker=ticker), **partition(name, ticker))
+            lake.write(name, rows(name, 4, seed=seed, **fixed), **partition(name, ticker))
 
 
 def _assert_published_equals_lake(home: Path) -> None:
@@ -56,7 +57,7 @@ def test_what_is_published_is_what_is_in_the_lake_after_each_kind_of_change(publ
     _assert_published_equals_lake(publisher.home)
 
     lake.write("prices", rows("prices", 9, seed=5), ticker="AAPL")  # replaced
-    lake.write("predictions", rows("predictions", 2, model="sarima"), ticker="AAPL", model="sarima")  # added
+    lake.write("predictions", rows("predictions", 2, model="sarima"), **partition("predictions", model="sarima"))  # added
     lake.delete("features", ticker="AAPL")  # deleted
     lake.append("forecasts", rows("forecasts", 3, seed=8))  # appended
     published = publisher.publish()

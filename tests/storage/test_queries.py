@@ -9,7 +9,7 @@ from storage import queries
 from storage.errors import ContractViolation, NothingPublished, UnknownTable
 from storage.published import Reader
 from storage.publisher import Publisher
-from tests.storage.frames import rows
+from tests.storage.frames import partition, rows
 
 MODELS = ("random_walk", "sarima", "xgboost")
 LATE = pd.Timestamp("2024-06-01T12:00:00Z")
@@ -33,7 +33,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i, model in enumerate(MODELS):
             lake.write("models", rows("models", 2, ticker=ticker, model=model), ticker=ticker, model=model)
             predictions = rows("predictions", 4, ticker=ticker, model=model, role=["test", "test", "test", "live"])
-            lake.write("predictions", predictions, ticker=ticker, model=model)
+            lake.write("predictions", predictions, **partition("predictions", ticker, model))
             forecasts = rows(
                 "forecasts",
                 3,

@@ -7,6 +7,8 @@ import pytest
 from storage.errors import NothingPublished, QueryRefused
 from storage.publisher import Publisher
 from storage.sql import run_select
+from storage.tables import TABLES
+from storage.views import VIEWS
 from tests.storage.frames import rows
 
 
@@ -26,9 +28,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("FROM prices", (5, 12)),
         ("VALUES (1, 2), (3, 4)", (2, 2)),
         ("SELECT 1 -- with a comment", (1, 1)),
-        ("SHOW TABLES", (15, 1)),
+        ("SHOW TABLES", (len(TABLES) + len(VIEWS), 1)),
         ("DESCRIBE prices", (12, 6)),
-        ("SELECT * FROM leaderboard", (0, 18)),
+        ("SELECT ticker, model, rmse, rmse_random_walk FROM leaderboard", (0, 4)),
         ("SELECT comment FROM duckdb_columns() WHERE table_name = 'prices'", (12, 1)),
     ],
 )
