@@ -66,7 +66,7 @@ def test_a_broken_frame_leaves_the_stored_partition_and_the_folder_untouched(lak
 
 
 def test_a_wrong_partition_is_refused_with_the_right_columns(lake: Lake) -> None:
-    with pytest.raises(ContractViolation, match=r"predictions is partitioned by \(ticker, model, scheme\), given \(ticker\)"):
+    with pytest.raises(ContractViolation, match=r"partitioned by \(ticker, model, scheme\), given \(ticker\)"):
         lake.write("predictions", rows("predictions"), ticker="AAPL")
     with pytest.raises(ContractViolation, match="— append to it"):
         lake.write("forecasts", rows("forecasts"), ticker="AAPL")

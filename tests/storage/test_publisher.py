@@ -57,7 +57,8 @@ def test_what_is_published_is_what_is_in_the_lake_after_each_kind_of_change(publ
     _assert_published_equals_lake(publisher.home)
 
     lake.write("prices", rows("prices", 9, seed=5), ticker="AAPL")  # replaced
-    lake.write("predictions", rows("predictions", 2, model="sarima"), **partition("predictions", model="sarima"))  # added
+    sarima = rows("predictions", 2, model="sarima")
+    lake.write("predictions", sarima, **partition("predictions", model="sarima"))  # added
     lake.delete("features", ticker="AAPL")  # deleted
     lake.append("forecasts", rows("forecasts", 3, seed=8))  # appended
     published = publisher.publish()
