@@ -21,7 +21,7 @@ import pandas as pd
 
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.intervals import Calibration
-from stock_assets.forecasting.manifest import KINDS, Kind, Manifest, library_versions, major, table_row
+from stock_assets.forecasting.manifest import KINDS_IN_USE, Kind, Manifest, library_versions, major, table_row
 from stock_assets.forecasting.models import Fitted, discover
 from stock_assets.forecasting.models._base import Floats
 
@@ -162,7 +162,7 @@ class ArtifactStore:
         if not pointer.exists():
             raise ArtifactMismatch(f"no {model} has been trained for {ticker} in {self.root}", cure=_RETRAIN)
         versions = json.loads(pointer.read_text())
-        return {kind: str(versions[kind]) for kind in KINDS}
+        return {kind: str(versions[kind]) for kind in KINDS_IN_USE}
 
     def load_current(self, ticker: str, model: str) -> Trained:
         """Both fits in use.
@@ -171,7 +171,7 @@ class ArtifactStore:
             ArtifactMismatch: not trained yet, or as `manifest`.
         """
         versions = self.current(ticker, model)
-        return Trained(**{kind: self.load(ticker, model, versions[kind]) for kind in KINDS})
+        return Trained(**{kind: self.load(ticker, model, versions[kind]) for kind in KINDS_IN_USE})
 
     def sweep(self) -> list[Path]:
         """Remove what writers that are no longer alive left behind; returns what was removed."""
@@ -188,7 +188,7 @@ class ArtifactStore:
 
 
 def describe(trained: Trained) -> pd.DataFrame:
-    """The two rows of table `models`; `mlflow_run_id` is None, for the tracking to fill in."""
+    """The two rows of table `models`; `mlflow_run_id` and `run_id` are None, for whoever tracks and runs the fit."""
     return pd.DataFrame([table_row(model.manifest) for model in (trained.evaluated, trained.final)])
 
 

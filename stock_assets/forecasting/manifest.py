@@ -11,8 +11,9 @@ import pandas as pd
 
 from stock_assets.forecasting.shrinkage import Shrinkage
 
-Kind = Literal["evaluated", "final"]
-KINDS: tuple[Kind, ...] = ("evaluated", "final")
+Kind = Literal["evaluated", "final", "backtest"]
+KINDS_IN_USE: tuple[Kind, ...] = ("evaluated", "final")
+"""Kinds that `current.json` points at; the fits of a backtest are named by `backtest_folds`."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Manifest:
 
     Attributes:
         version: content address of the fit: data, code, settings, seed, kind and libraries' major versions.
-        kind: evaluated (fitted on train rows only) or final (on all labelled rows).
+        kind: evaluated (fitted on train rows only), final (on all labelled rows) or backtest (on those of one fold).
         settings: hyper-parameters, seed and target included.
         libraries: distribution → version it was fitted with.
         data_version: hash of the rows it was fitted on.
@@ -71,7 +72,7 @@ class Manifest:
 
 
 def table_row(manifest: Manifest) -> dict[str, Any]:
-    """The row of table `models`; `mlflow_run_id` is None, for the tracking to fill in."""
+    """The row of table `models`; `mlflow_run_id` and `run_id` are None, for whoever tracks and runs the fit."""
     return {
         "ticker": manifest.ticker,
         "model": manifest.model,
@@ -90,6 +91,7 @@ def table_row(manifest: Manifest) -> dict[str, Any]:
         "fitted_at": pd.Timestamp(manifest.fitted_at),
         "fit_seconds": manifest.fit_seconds,
         "mlflow_run_id": None,
+        "run_id": None,
     }
 
 

@@ -66,12 +66,38 @@ def train(
     """
     role = roles(splits, fold).reindex(pd.DatetimeIndex(history["session"])).to_numpy(dtype=object)
     job = _Job(forecaster, history, role, ticker, store, now, progress)
-    evaluated = job.evaluated()
+    evaluated = job.on_train_rows("evaluated")
     final = job.final(evaluated)
     store.set_current(
         ticker, forecaster.name, {"evaluated": evaluated.manifest.version, "final": final.manifest.version}
     )
     return Trained(evaluated, final)
+
+
+def fit_fold(
+    forecaster: Forecaster,
+    history: pd.DataFrame,
+    rows: Rows,
+    *,
+    ticker: str,
+    store: ArtifactStore,
+    now: Callable[[], datetime],
+    progress: Progress = quiet,
+) -> StoredModel:
+    """Fit one model once, calibrated on inner folds of its training rows: a fit of the walk-forward backtest.
+
+    Args:
+        rows: positions in `history` of the labels to learn from, ascending. Nothing after the last of them is seen, and
+            earlier rows of `history` are inputs.
+
+    Other arguments are those of `train`. The store keeps the fit as kind `backtest`; no pointer is moved.
+
+    Raises:
+        TooFewRows: too few rows for the model or for its calibration.
+    """
+    role = np.full(len(history), None, dtype=object)
+    role[rows] = "train"
+    return _Job(forecaster, history, role, ticker, store, now, progress).on_train_rows("backtest")
 
 
 @dataclass(frozen=True)
@@ -92,10 +118,10 @@ class _Job:
     now: Callable[[], datetime]
     progress: Progress
 
-    def evaluated(self) -> StoredModel:
+    def on_train_rows(self, kind: Kind) -> StoredModel:
         """The fit on train rows, calibrated on inner folds of them."""
         train_rows = np.flatnonzero(self.role == "train")
-        return self._fit_once("evaluated", train_rows, self._calibrate_on_inner_folds, inputs={})
+        return self._fit_once(kind, train_rows, self._calibrate_on_inner_folds, inputs={})
 
     def final(self, evaluated: StoredModel) -> StoredModel:
         """The fit on all labelled rows, calibrated on everything the evaluated fit never learned from."""
@@ -224,7 +250,8 @@ class _Job:
         found = {}
         for name in ("train", "validation", "test"):
             rows = np.flatnonzero(self.role == name)
-            found[name] = [self._session(rows[0]), self._session(rows[-1]), len(rows)]
+            if len(rows):
+                found[name] = [self._session(rows[0]), self._session(rows[-1]), len(rows)]
         return found
 
 

@@ -7,14 +7,14 @@ import pytest
 from stock_assets.forecasting import features as feature_formulas
 from stock_assets.forecasting import training
 from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.errors import TooFewRows
+from stock_assets.forecasting.errors import ArtifactMismatch, TooFewRows
 from stock_assets.forecasting.features import FEATURES, compute_features
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.models.random_walk import RandomWalk
 from stock_assets.forecasting.models.xgboost import XGBoost
 from stock_assets.forecasting.splits import holdout_splits
-from stock_assets.forecasting.training import inner_folds, train
+from stock_assets.forecasting.training import fit_fold, inner_folds, train
 from stock_assets.forecasting.volatility import forecast_volatility
 
 NOW = datetime(2012, 10, 1, 12, tzinfo=UTC)
@@ -199,3 +199,22 @@ def test_history_and_splits_are_left_as_they_were(run, garch_history, garch_spli
     run(history=history, splits=splits)
     pd.testing.assert_frame_equal(history, garch_history)
     pd.testing.assert_frame_equal(splits, garch_splits)
+
+
+def test_a_fold_is_fitted_on_its_rows_only_calibrated_and_kept_apart(garch_history, store):
+    rows = np.arange(60, 460)
+    messages = []
+    made = [
+        fit_fold(SMALL, history, rows, ticker="GARCH", store=store, now=lambda: NOW, progress=messages.append)
+        for history in (garch_history, garch_history.iloc[:600])
+    ]
+    manifest = made[0].manifest
+    assert (manifest.kind, manifest.n_train) == ("backtest", 400)
+    assert manifest.train_end == f"{garch_history['session'].iloc[459]:%Y-%m-%d}"
+    assert list(manifest.splits) == ["train"]
+    assert len(made[0].calibration.scores) == 300  # the first of four blocks is only learned from
+    # What came later is not part of it, so it was fitted once.
+    assert made[1].manifest == manifest
+    assert messages[-1] == f"backtest fit {manifest.version} is in the store already"
+    with pytest.raises(ArtifactMismatch, match="no xgboost has been trained for GARCH"):
+        store.current("GARCH", "xgboost")
