@@ -32,7 +32,7 @@ class Migration:
 
 # In order; the first leads from version 1 to 2.
 MIGRATIONS: tuple[Migration, ...] = (
-    Migration(2, "a file of predictions for each scheme; new columns of evaluation and champion", to_version_2),
+    Migration(2, "a file of predictions for each scheme; new columns of five tables", to_version_2),
 )
 
 

@@ -24,10 +24,12 @@ def rewrite(root: Path, table: str, change: Rows) -> None:
 
 
 def to_version_2(root: Path) -> None:
-    """Predictions get a file per scheme and the counter of capped widths; evaluation and champion get new columns."""
+    """Predictions get a file per scheme and the counter of capped widths; other tables get new columns."""
     _divide_predictions(root / "predictions")
     rewrite(root, "evaluation", lambda rows: _with(rows, _EVALUATION_2))
     rewrite(root, "champion", lambda rows: _with(rows, _CHAMPION_2))
+    rewrite(root, "models", lambda rows: _with(rows, _MODELS_2))
+    rewrite(root, "forecasts", lambda rows: _with(rows, _FORECASTS_2))
 
 
 # Columns that version 2 put in: (the column before, name and type, value of the old rows).
@@ -52,6 +54,8 @@ _CHAMPION_2 = (
     ("review", pa.field("rule_holds", pa.bool_()), None),
     ("rule_holds", pa.field("failed_reviews", pa.int64(), nullable=False), 0),
 )
+_MODELS_2 = (("mlflow_run_id", pa.field("run_id", pa.string()), None),)
+_FORECASTS_2 = (("code_version", pa.field("run_id", pa.string()), None),)
 # Version 1 knew two schemes, each of one fold that bears its name.
 _SCHEMES_1 = ("holdout", "live")
 

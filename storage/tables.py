@@ -144,6 +144,7 @@ MODELS = Table(
         time("fitted_at", "when the fit ended"),
         number("fit_seconds", "wall time of the fit", "s"),
         text("mlflow_run_id", "MLflow run that tracked the fit; null when not tracked", nullable=True),
+        text("run_id", "Dagster run that made the fit; null where it was not written down", nullable=True),
     ),
     ("ticker", "model"),
 )
@@ -280,6 +281,7 @@ FORECASTS = Table(
         text("model_version", "version in models"),
         text("data_version", "hash of the bars it was made from"),
         text("code_version", "hash of the model's source files"),
+        text("run_id", "Dagster run that wrote it; null where that was not written down", nullable=True),
     ),
 )
 

@@ -44,12 +44,19 @@ def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
             now=lambda: datetime.now(UTC),
             progress=context.log.info,
         )
-        rows = describe(trained)
+        rows = describe(trained).assign(run_id=context.run_id)
         earlier = warehouse.lake.read("models", ticker=ticker, model=model.name)
-        table = pd.concat([earlier[~earlier["version"].isin(rows["version"])], rows], ignore_index=True)
-        return dg.MaterializeResult(value=table, metadata=_metadata(rows))
+        return dg.MaterializeResult(value=_with_new_fits(earlier, rows), metadata=_metadata(rows))
 
     return fitted
+
+
+def _with_new_fits(earlier: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """A fit that was found in the store keeps its row, which says who made it."""
+    address = ["version", "artifact_hash"]
+    is_known = pd.MultiIndex.from_frame(rows[address]).isin(pd.MultiIndex.from_frame(earlier[address]))
+    new = rows[~is_known]
+    return pd.concat([earlier[~earlier["version"].isin(new["version"])], new], ignore_index=True)
 
 
 def _metadata(rows: pd.DataFrame) -> dict[str, dg.MetadataValue]:

@@ -42,6 +42,7 @@ def make_forecasts(
     existing: pd.DataFrame,
     live_until: Callable[[date], datetime],
     created_at: datetime,
+    run_id: str | None = None,
 ) -> pd.DataFrame:
     """Write down every model's newest live prediction for one ticker.
 
@@ -53,6 +54,7 @@ def make_forecasts(
         existing: its rows of table `forecasts`.
         live_until: until when a forecast for a session counts as live, aware.
         created_at: when this is written, aware.
+        run_id: the orchestrator's name of the run that writes it.
 
     Returns:
         Rows of table `forecasts` that say anything new. A model whose newest prediction was not made from the newest
@@ -74,6 +76,7 @@ def make_forecasts(
         source=bars["source"].iloc[-1],
         data_version=data_version,
         code_version=newest["model_version"].map(code),
+        run_id=run_id,
     )
     last = _last_said(forecasts, existing)
     # What it follows is part of the identity: what comes back gets a new one, and two runs at once give the same one.

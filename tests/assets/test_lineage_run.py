@@ -140,3 +140,17 @@ def test_every_asset_says_what_it_is() -> None:
         assert spec.group_name is not None
         assert spec.group_name[0].isdigit()
         assert spec.partitions_def is not None
+
+
+def test_every_fit_and_forecast_names_the_run_that_made_it_also_after_another_run(finished_desk: Desk) -> None:
+    before = {name: finished_desk.lake.read(name) for name in ("models", "forecasts")}
+    (first,) = set(before["models"]["run_id"])
+    assert set(before["forecasts"]["run_id"]) == {first}
+    made = finished_desk.instance.get_run_by_id(first)
+    assert made is not None
+    assert made.tags["dagster/partition"] == "AAPL"
+
+    assert finished_desk.run("AAPL", job="train").reason is None
+
+    for name, rows in before.items():
+        pd.testing.assert_frame_equal(finished_desk.lake.read(name), rows)

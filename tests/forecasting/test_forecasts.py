@@ -48,6 +48,7 @@ def make(predicted, garch_prices, fits, tmp_path):
             existing=existing,
             live_until=lambda session: OPENS if session == date(2012, 9, 10) else OPENS + timedelta(days=99),
             created_at=created_at or OPENS - timedelta(hours=1),
+            run_id="run-1",
         )
 
     return forecasts
@@ -77,6 +78,7 @@ def test_a_forecast_is_the_newest_live_prediction_written_down(make, predicted, 
     assert set(forecasts.columns) == set(FORECASTS.column_names)
     assert forecasts.notna().all(axis=None)
     assert forecasts["model"].tolist() == ["random_walk", "xgboost"]
+    assert set(forecasts["run_id"]) == {"run-1"}
     (row,) = of("xgboost", forecasts).to_dict("records")
     newest = predicted.iloc[-1]
     for column in ("predicted", "lower_95", "upper_50", "volatility", "target_session", "model_version"):

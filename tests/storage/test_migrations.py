@@ -19,6 +19,8 @@ NEW_IN_2 = {
         *("pesaran_timmermann_p", "directional_accuracy_lower", "up_share"),
     ],
     "champion": ["review", "rule_holds", "failed_reviews"],
+    "models": ["run_id"],
+    "forecasts": ["run_id"],
 }
 
 
@@ -29,6 +31,8 @@ def version_1(tmp_path: Path) -> Path:
     lake = Lake(root)
     lake.write("evaluation", rows("evaluation"), ticker="AAPL")
     lake.append("champion", rows("champion"))
+    lake.write("models", rows("models"), **partition("models"))
+    lake.append("forecasts", rows("forecasts"))
     for scheme in ("holdout", "live"):
         part = rows("predictions", 4, seed=len(scheme)).assign(fold=scheme, scheme=scheme, capped=0)
         lake.write("predictions", part, **partition("predictions", scheme=scheme))
@@ -59,6 +63,9 @@ def test_version_1_rows_are_all_there_and_fit_the_contracts_of_version_2(version
     assert len(lake.read("evaluation")) == len(lake.read("champion")) == 3
     assert lake.read("evaluation")["crps"].isna().all()
     assert lake.read("champion")["failed_reviews"].eq(0).all()
+    for table in ("models", "forecasts"):
+        assert len(lake.read(table)) == 3
+        assert lake.read(table)["run_id"].isna().all()
 
 
 def test_a_step_that_was_killed_before_the_old_file_was_gone_is_taken_again(version_1: Path) -> None:
