@@ -1,6 +1,7 @@
 """What the tree models share: one row of numbers per session, from the feature table or from lagged price levels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,13 +9,43 @@ from numpy.typing import NDArray
 
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.features import FEATURES
-from stock_assets.forecasting.models._base import Floats, Target
+from stock_assets.forecasting.models._base import Floats, Forecaster, Target
 from stock_assets.forecasting.models._windows import labels
 
 LAGS = (1, 2, 3, 5, 10, 20)
 """Lags of the reference formulation, counted back from the session that is predicted."""
 
 TABULAR_CONTEXT = max(LAGS)
+
+
+@dataclass(frozen=True)
+class _ByTarget:
+    """A default that waits to be told what is learned."""
+
+    log_return: Any
+    price: Any
+
+
+def by_target(*, log_return: Any, price: Any) -> Any:
+    """Default of a hyper-parameter that depends on `target`, in a `TabularForecaster`.
+
+    Args:
+        log_return: for next-day returns, which are nearly all noise.
+        price: for the reference formulation, whose levels are nearly all signal.
+    """
+    return field(default=_ByTarget(log_return, price))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabularForecaster(Forecaster):
+    """A tree model: `by_target` defaults become plain values, so that `settings()` shows the ones that are used."""
+
+    def __post_init__(self) -> None:
+        """Fill in what was not given."""
+        for parameter in fields(self):
+            value = getattr(self, parameter.name)
+            if isinstance(value, _ByTarget):
+                object.__setattr__(self, parameter.name, getattr(value, self.target))
 
 
 @dataclass(frozen=True)

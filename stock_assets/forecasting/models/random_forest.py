@@ -8,8 +8,14 @@ from zipfile import ZIP_DEFLATED
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.models._base import Fitted, Floats, Forecaster, Progress
-from stock_assets.forecasting.models._tabular import TABULAR_CONTEXT, input_rows, training_table
+from stock_assets.forecasting.models._base import Fitted, Floats, Progress
+from stock_assets.forecasting.models._tabular import (
+    TABULAR_CONTEXT,
+    TabularForecaster,
+    by_target,
+    input_rows,
+    training_table,
+)
 from stock_assets.forecasting.models._windows import to_log_return
 
 if TYPE_CHECKING:
@@ -21,13 +27,13 @@ _TRUSTED = ["sklearn.tree._tree.Tree"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomForest(Forecaster):
-    """Averaged shallow trees with wide leaves, so that noise is not learned.
+class RandomForest(TabularForecaster):
+    """Averaged shallow trees with wide leaves, so that noise is not learned; scikit-learn's own for the target "price".
 
     Attributes:
         n_estimators: trees.
-        max_depth: splits in a row.
-        min_leaf_share: fewest rows in a leaf, as a share of the training rows.
+        max_depth: splits in a row; 0 sets no limit.
+        min_leaf_share: fewest rows in a leaf, as a share of the training rows; 0 allows single rows.
         max_features: share of features each split may choose from.
     """
 
@@ -39,10 +45,10 @@ class RandomForest(Forecaster):
     calibration_folds: ClassVar[int] = 3
     uses_features: ClassVar[bool] = True
 
-    n_estimators: int = 200
-    max_depth: int = 4
-    min_leaf_share: float = 0.05
-    max_features: float = 0.33
+    n_estimators: int = by_target(log_return=200, price=100)
+    max_depth: int = by_target(log_return=4, price=0)
+    min_leaf_share: float = by_target(log_return=0.05, price=0.0)
+    max_features: float = by_target(log_return=0.33, price=1.0)
 
     @classmethod
     def fast(cls, **settings: Any) -> Self:
@@ -55,8 +61,8 @@ class RandomForest(Forecaster):
         table = training_table(history, self.target)
         forest = RandomForestRegressor(
             n_estimators=self.n_estimators,
-            max_depth=self.max_depth,
-            min_samples_leaf=self.min_leaf_share,
+            max_depth=self.max_depth or None,
+            min_samples_leaf=self.min_leaf_share or 1,
             max_features=self.max_features,
             random_state=self.seed,
             n_jobs=1,

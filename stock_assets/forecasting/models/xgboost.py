@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.models._base import Fitted, Floats, Forecaster, Progress
-from stock_assets.forecasting.models._tabular import TABULAR_CONTEXT, input_rows, training_table
+from stock_assets.forecasting.models._base import Fitted, Floats, Progress
+from stock_assets.forecasting.models._tabular import (
+    TABULAR_CONTEXT,
+    TabularForecaster,
+    by_target,
+    input_rows,
+    training_table,
+)
 from stock_assets.forecasting.models._windows import to_log_return
 
 if TYPE_CHECKING:
@@ -19,8 +25,8 @@ _PROGRESS_EVERY = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class XGBoost(Forecaster):
-    """Boosted shallow trees, held back so that noise is not learned.
+class XGBoost(TabularForecaster):
+    """Boosted shallow trees, held back so that noise is not learned; for the target "price" XGBoost's own defaults.
 
     Attributes:
         n_estimators: boosting rounds.
@@ -40,13 +46,13 @@ class XGBoost(Forecaster):
     calibration_folds: ClassVar[int] = 3
     uses_features: ClassVar[bool] = True
 
-    n_estimators: int = 150
-    max_depth: int = 2
-    learning_rate: float = 0.03
-    min_child_rows: int = 40
-    subsample: float = 0.5
-    colsample: float = 0.5
-    reg_lambda: float = 10.0
+    n_estimators: int = by_target(log_return=150, price=100)
+    max_depth: int = by_target(log_return=2, price=6)
+    learning_rate: float = by_target(log_return=0.03, price=0.3)
+    min_child_rows: int = by_target(log_return=40, price=1)
+    subsample: float = by_target(log_return=0.5, price=1.0)
+    colsample: float = by_target(log_return=0.5, price=1.0)
+    reg_lambda: float = by_target(log_return=10.0, price=1.0)
 
     def _fit(self, history: pd.DataFrame, progress: Progress) -> "FittedXGBoost":
         import xgboost
