@@ -39,7 +39,7 @@ def forecasts(
         existing=lake.read("forecasts", ticker=ticker),
         live_until=lambda session: live_until(ticker_facts(lake, ticker)["calendar"], session),
         created_at=datetime.now(UTC),
-        run_id=context.run_id,
+        run_id=context.run.run_id,
     )
     shown = {"forecasts": as_markdown(table)} | ({"fan": forecast_fan(prices, table)} if len(table) else {})
     return dg.MaterializeResult(value=table, metadata={name: dg.MetadataValue.md(text) for name, text in shown.items()})

@@ -44,7 +44,7 @@ def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
             now=lambda: datetime.now(UTC),
             progress=context.log.info,
         )
-        rows = describe(trained).assign(run_id=context.run_id)
+        rows = describe(trained).assign(run_id=context.run.run_id)
         earlier = warehouse.lake.read("models", ticker=ticker, model=model.name)
         return dg.MaterializeResult(value=_with_new_fits(earlier, rows), metadata=_metadata(rows))
 
