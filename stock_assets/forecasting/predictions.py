@@ -53,11 +53,14 @@ def predict_all(
     following = next_session(calendar, history["session"].iloc[-1].date())
     asked = role[role.isin(_SCORED)] if _learned_from(trained.evaluated, role) else role.iloc[:0]
     scored = predict_sessions(trained.evaluated, history, asked, ticker=ticker, fold=fold, following=following)
-    since = history["session"][history["session"] > pd.Timestamp(trained.final.manifest.train_end)]
-    live = predict_sessions(
-        trained.final, history, pd.Series(LIVE, index=since), ticker=ticker, fold=LIVE, following=following
-    )
+    live = predict_live(trained.final, history, ticker=ticker, following=following)
     return pd.concat([scored, live], ignore_index=True)
+
+
+def predict_live(final: StoredModel, history: pd.DataFrame, *, ticker: str, following: date) -> pd.DataFrame:
+    """Predict from every session since the final fit's last label; arguments as for `predict_sessions`, fold `live`."""
+    since = history["session"][history["session"] > pd.Timestamp(final.manifest.train_end)]
+    return predict_sessions(final, history, pd.Series(LIVE, index=since), ticker=ticker, fold=LIVE, following=following)
 
 
 def _learned_from(model: StoredModel, role: "pd.Series[str]") -> bool:
