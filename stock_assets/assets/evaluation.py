@@ -3,7 +3,7 @@
 import dagster as dg
 import pandas as pd
 
-from stock_assets.forecasting.evaluation import as_markdown, evaluate, on_current_splits, scale_mae
+from stock_assets.forecasting.evaluation import as_markdown, evaluate, on_current_splits, on_equal_folds, scale_mae
 from stock_assets.forecasting.models import discover
 from stock_assets.lineage import lineage_asset
 from stock_assets.resources import Warehouse
@@ -29,8 +29,14 @@ def evaluation(
     """Score the predictions that belong to the current splits."""
     ticker = context.partition_key
     stored = warehouse.lake.read("predictions", ticker=ticker, model=list(discover()))
-    predictions, outdated = on_current_splits(stored, splits, features)
+    current, outdated = on_current_splits(stored, splits, features)
+    predictions, unequal = on_equal_folds(current)
     if outdated:
         context.log.warning(f"{ticker}: not scored, since they predate the current splits: {', '.join(outdated)}")
-    table = evaluate(predictions, scale_mae=scale_mae(prices, splits))
+    if unequal:
+        context.log.warning(
+            f"{ticker}: not scored walk-forward, since their folds are not the random walk's: {', '.join(unequal)}"
+        )
+    earlier = warehouse.lake.read("evaluation", ticker=ticker)
+    table = evaluate(predictions, scale_mae=scale_mae(prices, splits), earlier=earlier)
     return dg.MaterializeResult(value=table, metadata={"leaderboard": dg.MetadataValue.md(as_markdown(table))})

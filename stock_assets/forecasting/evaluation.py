@@ -1,4 +1,4 @@
-"""Evaluation: scores of every model and role, the random walk on identical rows beside them."""
+"""Evaluation: which rows are scored, the random walk on identical rows beside every model, and what people read."""
 
 import numpy as np
 import pandas as pd
@@ -7,10 +7,12 @@ from stock_assets.forecasting import metrics
 from stock_assets.forecasting.errors import UnequalRows
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.models import BENCHMARK
-from stock_assets.forecasting.significance import clark_west, diebold_mariano
-from stock_assets.forecasting.splits import HOLDOUT, roles
+from stock_assets.forecasting.scores import RESAMPLED, Scored, point_scores, resampled_scores, rows_version
+from stock_assets.forecasting.splits import HOLDOUT, LIVE, WALK_FORWARD, roles
 
 _ROLE_ORDER = ("validation", "test", "live")
+_GROUP = ["scheme", "role"]
+_ROW = ["fold", "target_session"]
 
 
 def scale_mae(prices: pd.DataFrame, splits: pd.DataFrame) -> float:
@@ -31,7 +33,8 @@ def on_current_splits(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Keep the models whose holdout predictions were made on these splits.
 
-    After the boundaries moved, models that were not retrained yet have seen other rows: they cannot be compared.
+    After the boundaries moved, models that were not retrained yet have seen other rows: they cannot be compared. Folds
+    of the walk-forward backtest do not depend on these boundaries, and stay.
 
     Args:
         predictions: rows of table `predictions` of one ticker, all models.
@@ -43,33 +46,72 @@ def on_current_splits(
     """
     role = roles(splits)
     expected = role[role.isin(["validation", "test"]) & role.index.isin(features["session"])]
-    outdated = [str(model) for model, rows in predictions.groupby("model") if not expected.equals(_holdout_roles(rows))]
-    return predictions[~predictions["model"].isin(outdated)].reset_index(drop=True), outdated
+    by_splits = predictions["scheme"] != WALK_FORWARD
+    outdated = [
+        str(model)
+        for model, rows in predictions[by_splits].groupby("model")
+        if not expected.equals(_holdout_roles(rows))
+    ]
+    return predictions[~(by_splits & predictions["model"].isin(outdated))].reset_index(drop=True), outdated
 
 
-def evaluate(predictions: pd.DataFrame, *, scale_mae: float) -> pd.DataFrame:
+def on_equal_folds(predictions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Keep the walk-forward rows of models whose folds and sessions are the random walk's.
+
+    A backtest of one model that is newer, or has other folds, than the random walk's cannot be compared with it.
+
+    Args:
+        predictions: rows of table `predictions` of one ticker, all models.
+
+    Returns:
+        The rows, those of other schemes untouched, and the names of the models whose walk-forward rows were left out.
+    """
+    walked = predictions[predictions["scheme"] == WALK_FORWARD]
+    expected = _rows_of(walked[walked["model"] == BENCHMARK])
+    unequal = [str(model) for model, rows in walked.groupby("model") if not _rows_of(rows).equals(expected)]
+    is_left_out = (predictions["scheme"] == WALK_FORWARD) & predictions["model"].isin(unequal)
+    return predictions[~is_left_out].reset_index(drop=True), unequal
+
+
+def evaluate(predictions: pd.DataFrame, *, scale_mae: float, earlier: pd.DataFrame | None = None) -> pd.DataFrame:
     """Score every model, scheme and role over the rows whose actual close is known.
 
     Args:
         predictions: rows of table `predictions` of one ticker, all models.
         scale_mae: from the function of that name.
+        earlier: the ticker's rows of table `evaluation` as stored; where the rows scored are the same, the resampled
+            figures are taken from there.
 
     Returns:
-        Frame of table `evaluation`. Errors and widths are of closes; direction, spread and both tests are of log
-        returns, whose size does not grow with the price.
+        Frame of table `evaluation`.
 
     Raises:
         UnequalRows: the models of a holdout or walk-forward role do not share their sessions. Live rows may differ: a
             model that came later has fewer, and its random walk is taken from its own rows.
     """
     known = predictions[predictions["actual"].notna() & predictions["actual_log_return"].notna()]
-    for (scheme, role), rows in known[known["scheme"] != "live"].groupby(["scheme", "role"]):
-        _check_same_rows(rows, subject=f"{scheme} {role}")
-    scores = [
-        {"ticker": ticker, "model": model, "scheme": scheme, "role": role, **_scores(rows, scale_mae)}
-        for (ticker, model, scheme, role), rows in known.groupby(["ticker", "model", "scheme", "role"])
-    ]
-    return pd.DataFrame(scores, columns=_COLUMNS).astype({name: _dtype(name) for name in _COLUMNS})
+    known = known.sort_values(["scheme", "role", "model", "target_session", "fold"])
+    stored = {} if earlier is None else _resampled_before(earlier)
+    scores = []
+    for group, rows in known.groupby(_GROUP):
+        scheme, role = map(str, group)
+        if scheme != LIVE:
+            _check_same_rows(rows, subject=f"{scheme} {role}")
+        models = {str(model): Scored.of(own) for model, own in rows.groupby("model")}
+        version = rows_version(models)
+        if not all((scheme, role, model, version) in stored for model in models):
+            stored |= {(scheme, role, model, version): new for model, new in resampled_scores(models).items()}
+        scores += [
+            {
+                **{"ticker": rows["ticker"].iloc[0], "model": model, "scheme": scheme, "role": role},
+                "rows_version": version,
+                **point_scores(own, scale_mae),
+                **stored[scheme, role, model, version],
+            }
+            for model, own in models.items()
+        ]
+    table = pd.DataFrame(scores, columns=_COLUMNS).astype({name: _dtype(name) for name in _COLUMNS})
+    return table.sort_values(["ticker", "model", "scheme", "role"], ignore_index=True)
 
 
 def as_markdown(evaluation: pd.DataFrame) -> str:
@@ -95,16 +137,18 @@ def as_markdown(evaluation: pd.DataFrame) -> str:
 
 
 _COLUMNS = [
-    *("ticker", "model", "scheme", "role", "n", "first_session", "last_session"),
+    *("ticker", "model", "scheme", "role", "rows_version", "n", "first_session", "last_session"),
     *("rmse", "rmse_random_walk", "mae", "mae_random_walk", "mape", "mase", "skill_vs_naive"),
-    *("directional_accuracy", "std_ratio", "clark_west_p", "dm_hln_p"),
+    *("directional_accuracy", "std_ratio", "skill_lower", "skill_upper", "minimum_detectable_skill"),
+    *("clark_west_p", "dm_hln_p", "dm_hln_abs_p", "pesaran_timmermann_p", "directional_accuracy_lower", "up_share"),
+    *("mcs_p", "crps"),
     *(f"coverage_{level}" for level in LEVELS),
     "width_90",
 ]
 
 
 def _dtype(name: str) -> str:
-    if name in ("ticker", "model", "scheme", "role"):
+    if name in ("ticker", "model", "scheme", "role", "rows_version"):
         return "object"
     if name in ("first_session", "last_session"):
         return "datetime64[ns]"
@@ -118,6 +162,16 @@ def _holdout_roles(rows: pd.DataFrame) -> pd.Series:
     return role
 
 
+def _rows_of(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[_ROW].sort_values(_ROW, ignore_index=True)
+
+
+def _resampled_before(earlier: pd.DataFrame) -> dict[tuple[str, str, str, str], dict[str, float]]:
+    keys = earlier[["scheme", "role", "model", "rows_version"]].itertuples(index=False, name=None)
+    figures: list[dict[str, float]] = earlier[list(RESAMPLED)].to_dict("records")  # type: ignore[assignment]
+    return dict(zip(keys, figures, strict=True))
+
+
 def _check_same_rows(rows: pd.DataFrame, *, subject: str) -> None:
     expected = pd.MultiIndex.from_frame(rows[["fold", "target_session"]].drop_duplicates())
     for model, own in rows.groupby("model"):
@@ -129,33 +183,6 @@ def _check_same_rows(rows: pd.DataFrame, *, subject: str) -> None:
                 f"({sessions}{' …' if len(lacking) > 3 else ''}); expected the same sessions for all",
                 cure=f"materialise predictions/{model} again",
             )
-
-
-def _scores(rows: pd.DataFrame, scale: float) -> dict[str, object]:
-    rows = rows.sort_values("target_session")
-    actual, predicted, naive = rows["actual"], rows["predicted"], rows["naive"]
-    actual_return, predicted_return = rows["actual_log_return"], rows["predicted_log_return"]
-    return {
-        "n": len(rows),
-        "first_session": rows["target_session"].iloc[0],
-        "last_session": rows["target_session"].iloc[-1],
-        "rmse": metrics.rmse(actual, predicted),
-        "rmse_random_walk": metrics.rmse(actual, naive),
-        "mae": metrics.mae(actual, predicted),
-        "mae_random_walk": metrics.mae(actual, naive),
-        "mape": metrics.mape(actual, predicted),
-        "mase": metrics.mase(actual, predicted, scale),
-        "skill_vs_naive": metrics.skill_vs_naive(actual, predicted, naive),
-        "directional_accuracy": metrics.directional_accuracy(actual_return, predicted_return),
-        "std_ratio": metrics.std_ratio(actual_return, predicted_return),
-        "clark_west_p": clark_west(actual_return, predicted_return),
-        "dm_hln_p": diebold_mariano(actual_return, actual_return - predicted_return, alternative="greater"),
-        **{
-            f"coverage_{level}": metrics.coverage(actual, rows[f"lower_{level}"], rows[f"upper_{level}"])
-            for level in LEVELS
-        },
-        "width_90": metrics.mean_width(rows["lower_90"], rows["upper_90"]),
-    }
 
 
 def _markdown_row(row: pd.Series) -> str:
