@@ -57,3 +57,11 @@ class UnequalRows(StockAssetsError):
 
 class NotTrained(StockAssetsError):
     """A model that is needed has no fit."""
+
+
+class UnknownForecast(StockAssetsError):
+    """No forecast, or more than one, has an id that begins so."""
+
+
+class LostBars(StockAssetsError):
+    """The bars that something was made from can no longer be put together from what is stored."""

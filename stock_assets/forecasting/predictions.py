@@ -48,7 +48,8 @@ def predict_all(
     Raises:
         ArtifactMismatch: the feature formulas have changed since the fits were made.
     """
-    _check_features_unchanged(trained)
+    for model in (trained.evaluated, trained.final):
+        require_same_features(model)
     role = roles(splits, fold)
     following = next_session(calendar, history["session"].iloc[-1].date())
     asked = role[role.isin(_SCORED)] if _learned_from(trained.evaluated, role) else role.iloc[:0]
@@ -69,15 +70,19 @@ def _learned_from(model: StoredModel, role: "pd.Series[str]") -> bool:
     return (model.manifest.train_start, model.manifest.train_end) == boundaries
 
 
-def _check_features_unchanged(trained: Trained) -> None:
-    today = features_version()
-    for manifest in (trained.evaluated.manifest, trained.final.manifest):
-        if manifest.features_version not in (None, today):
-            raise ArtifactMismatch(
-                f"{manifest.model} {manifest.version} was fitted on feature formulas {manifest.features_version}, and "
-                f"today's are {today}",
-                cure="train the model again (stock-assets train)",
-            )
+def require_same_features(model: StoredModel) -> None:
+    """Refuse a fit that was made on other feature formulas than today's.
+
+    Raises:
+        ArtifactMismatch: names both.
+    """
+    manifest, today = model.manifest, features_version()
+    if manifest.features_version not in (None, today):
+        raise ArtifactMismatch(
+            f"{manifest.model} {manifest.version} was fitted on feature formulas {manifest.features_version}, and "
+            f"today's are {today}",
+            cure="train the model again (stock-assets train)",
+        )
 
 
 def predict_sessions(
