@@ -253,7 +253,9 @@ CHAMPION = Table(
         count("n", "rows the decision rests on"),
         text("model_version", "the champion's final fit in models"),
         text("review", "month of the review that decided, as 2026-11; null before the first", nullable=True),
-        flag("rule_holds", "whether the champion passed the rule in that review; null before the first", nullable=True),
+        flag(
+            "rule_holds", "whether the champion passed the rule in that review; null for the random walk", nullable=True
+        ),
         count("failed_reviews", "reviews in a row that the champion has failed"),
     ),
 )
@@ -534,6 +536,35 @@ AUDIT = Table(
     ("ticker",),
 )
 
+RETRAINING = Table(
+    "retraining",
+    "When models were trained again on their own account, when not, and why.",
+    "the sensor on drift",
+    ("ticker", "decided_at"),
+    (
+        TICKER,
+        time("decided_at", "when it was decided"),
+        SESSION,
+        text("action", "retrain, keep, or wait (cooling down since the last one)"),
+        text("cause", "drift, live_error, age or none"),
+        text("reason", "a sentence a person can read"),
+    ),
+)
+
+ANNOUNCEMENTS = Table(
+    "announcements",
+    "What the desk told its people: failures, new champions, retraining, restated history, missing bars.",
+    "the sensors",
+    ("announcement_id",),
+    (
+        text("announcement_id", "hash of what it is about, so that nothing is announced twice"),
+        time("announced_at", "when"),
+        text("kind", "failure, champion, retraining, restated or stale"),
+        text("ticker", "which ticker; null where it is about no single one", nullable=True),
+        text("message", "a sentence a person can read; holds no secret"),
+    ),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -557,5 +588,7 @@ TABLES: dict[str, Table] = {
         FORECASTS,
         FORECAST_SCORES,
         DRIFT,
+        RETRAINING,
+        ANNOUNCEMENTS,
     )
 }

@@ -7,6 +7,7 @@ import pandas as pd
 
 from stock_assets.forecasting.champion import decide, is_news
 from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
 from stock_assets.lineage import lineage_asset
 from stock_assets.resources import Warehouse
 from storage.lake import Lake
@@ -17,8 +18,8 @@ from storage.lake import Lake
     table="champion",
     group="5_evaluation",
     kinds={"pandas"},
-    description="The random walk until a model's one-sided Clark-West test rejects at 5 % (Holm over models) and its "
-    "RMSE is lower, on validation rows. Every decision is kept with its reason.",
+    description="The random walk until a model passes a monthly review of its walk-forward rows: Clark-West at 5 % "
+    "(Holm over models), lower RMSE, 500 rows, honest intervals, clean audit. Every decision is kept with its reason.",
     ins={"evaluation": dg.AssetIn("evaluation")},
     deps=[dg.AssetKey(["predictions", name]) for name in discover()],
 )
@@ -27,15 +28,20 @@ def champion(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Decide, and keep the decision if it says anything new."""
     ticker = context.partition_key
-    fits = fits_in_use(warehouse.lake, ticker)
+    lake = warehouse.lake
+    fits = fits_in_use(lake, ticker)
+    earlier = lake.read("champion", ticker=ticker)
     decision = decide(
         evaluation,
+        lake.read("calibration", ticker=ticker),
+        lake.read("audit", ticker=ticker),
+        earlier,
+        predictions=lake.read("predictions", ticker=ticker, model=list(discover()), scheme=WALK_FORWARD),
         ticker=ticker,
         versions={str(model): version for model, version in fits["version"].items()},
         promotable=[name for name in discover() if fits["target"].get(name) != "price"],
         decided_at=datetime.now(UTC),
     )
-    earlier = warehouse.lake.read("champion", ticker=ticker)
     row = decision.iloc[0]
     return dg.MaterializeResult(
         value=decision if is_news(decision, earlier) else decision.iloc[:0],
@@ -45,7 +51,7 @@ def champion(
 
 def fits_in_use(lake: Lake, ticker: str) -> pd.DataFrame:
     """The fit that each model's newest live prediction came from, as rows of the table `models` indexed by model."""
-    predictions = lake.read("predictions", ticker=ticker, model=list(discover()))
-    live = predictions[predictions["fold"] == "live"].sort_values("session").groupby("model").tail(1)
+    predictions = lake.read("predictions", ticker=ticker, model=list(discover()), scheme=LIVE)
+    live = predictions.sort_values("session").groupby("model").tail(1)
     fits = lake.read("models", ticker=ticker)
     return fits[fits["version"].isin(live["model_version"])].drop_duplicates("model").set_index("model")

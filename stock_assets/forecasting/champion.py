@@ -1,10 +1,11 @@
-"""Champion: who is trusted. The random walk, until a model proves better on validation rows.
+"""Champion: who is trusted. The random walk, until a model has passed the rule of `reviews.py` on walk-forward rows.
 
-Validation decides and test is only reported: a test that picks the winner no longer says how good the winner is
-(docs/adr/0021).
+A review is made once for each calendar month of evidence, since every look at a question is another chance to be fooled
+(docs/adr/0075). Between reviews the champion stays.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -12,16 +13,19 @@ import pandas as pd
 
 from stock_assets.forecasting.errors import NotTrained
 from stock_assets.forecasting.models import BENCHMARK
-from stock_assets.forecasting.significance import holm
-from stock_assets.forecasting.splits import HOLDOUT
+from stock_assets.forecasting.reviews import LEVEL, Verdict, better_p, p_text, review, walk_forward_rows
 
-LEVEL = 0.05
-"""Chance of promoting any model of a ticker for which none is better than the random walk."""
+PATIENCE = 2
+"""Reviews in a row that a champion may fail before the random walk is back."""
 
 
 def decide(
     evaluation: pd.DataFrame,
+    calibration: pd.DataFrame,
+    audit: pd.DataFrame,
+    history: pd.DataFrame,
     *,
+    predictions: pd.DataFrame,
     ticker: str,
     versions: Mapping[str, str],
     promotable: Collection[str],
@@ -29,54 +33,48 @@ def decide(
 ) -> pd.DataFrame:
     """Choose the champion of one ticker.
 
-    A model is promoted if, on holdout validation rows, its one-sided Clark–West p-value, adjusted by Holm over all
-    promotable models, is below `LEVEL` and its RMSE is lower than the random walk's; among several, the one with the
-    lowest RMSE.
+    A review is due when the newest walk-forward session lies in a later month than the last review's. Then the passing
+    model with the lowest RMSE is promoted over the random walk; over another champion only if Diebold–Mariano says so,
+    too. A champion that fails the rule in two reviews in a row makes way.
 
     Args:
         evaluation: the ticker's rows of table `evaluation`.
+        calibration: its rows of table `calibration`.
+        audit: its rows of table `audit`.
+        history: its rows of table `champion`: the earlier decisions.
+        predictions: its walk-forward rows of table `predictions`; only models that challenge a champion are looked up.
         ticker: symbol.
         versions: version of each model's final fit.
         promotable: every model that may be promoted, scored today or not. The reference formulation never may.
         decided_at: now, aware.
 
     Returns:
-        One row of table `champion`; its reason is a sentence with the numbers.
+        One row of table `champion`; its reason is a sentence with the numbers. `is_news` says whether to keep it.
 
     Raises:
-        NotTrained: the champion has no final fit.
+        NotTrained: the random walk has no final fit.
     """
-    scored = _holdout(evaluation, "validation")
-    candidates = scored[scored.index.isin(promotable) & (scored.index != BENCHMARK)]
-    # A model that is absent today was tried all the same: a smaller family would make promotion easier.
-    family = {model: np.nan for model in promotable if model != BENCHMARK}
-    adjusted = holm(family | {str(model): p_value for model, p_value in candidates["clark_west_p"].items()})
-    candidates = candidates.assign(p_value=pd.Series(adjusted, dtype=float))
-    is_better = (candidates["p_value"] < LEVEL) & (candidates["rmse"] < candidates["rmse_random_walk"])
-    passed = candidates[is_better].sort_values("rmse")
-    tested = candidates[candidates["p_value"].notna()].sort_values(["p_value", "rmse"])
-    ranked = tested if passed.empty else passed
-    champion = BENCHMARK if passed.empty else str(passed.index[0])
-    if champion not in versions:
+    if BENCHMARK not in versions:
         raise NotTrained(
-            f"{champion} is the champion of {ticker} and has no final fit; there are fits of "
-            f"{', '.join(sorted(versions)) or 'no model'}",
-            cure=f"materialise model/{champion}",
+            f"{BENCHMARK} has no final fit for {ticker}, and every other model is measured against it; there are fits "
+            f"of {', '.join(sorted(versions)) or 'no model'}",
+            cure=f"materialise model/{BENCHMARK}",
         )
-    row = {
-        "ticker": ticker,
-        "decided_at": pd.Timestamp(decided_at).tz_convert("UTC"),
-        "model": champion,
-        "promoted": not passed.empty,
-        "reason": _reason(champion, ranked, len(adjusted), _holdout(evaluation, "test")),
-        "p_value": ranked["p_value"].iloc[0] if len(ranked) else np.nan,
-        "n": scored["n"].max() if len(scored) else 0,
-        "model_version": versions[champion],
-        "review": None,
-        "rule_holds": None,
-        "failed_reviews": 0,
-    }
-    return pd.DataFrame([row]).astype({"decided_at": "datetime64[ns, UTC]", "n": "int64", "failed_reviews": "int64"})
+    last = _last(history)
+    incumbent = last.model
+    if incumbent != BENCHMARK and not (incumbent in promotable and incumbent in versions):
+        why = "may not be promoted any more" if incumbent in versions else "has no final fit any more"
+        gone = _Decision(BENCHMARK, f"Back to the random walk: {incumbent} {why}.", review=last.review)
+        return _row(gone, ticker, versions, decided_at)
+    month = _month(evaluation, promotable)
+    if month is None or (last.review is not None and month <= last.review):
+        return _row(last, ticker, versions, decided_at)
+    verdicts = review(evaluation, calibration, audit, versions=versions, promotable=promotable)
+    chosen = _choose(verdicts, last, predictions)
+    awaiting = _awaiting(verdicts, incumbent)
+    # What only an audit is missing for stays open: the same evidence is judged again once the audit is there.
+    decision = _open(awaiting, last) if awaiting and not chosen.rule_holds else _reviewed(chosen, month)
+    return _row(decision, ticker, versions, decided_at)
 
 
 def is_news(decision: pd.DataFrame, earlier: pd.DataFrame) -> bool:
@@ -92,29 +90,143 @@ def is_news(decision: pd.DataFrame, earlier: pd.DataFrame) -> bool:
     return any(decision.iloc[0][name] != last[name] for name in ("model", "reason", "model_version"))
 
 
-def _holdout(evaluation: pd.DataFrame, role: str) -> pd.DataFrame:
-    rows = evaluation[(evaluation["scheme"] == HOLDOUT) & (evaluation["role"] == role)]
-    return rows.set_index("model").sort_index()
+@dataclass(frozen=True)
+class _Decision:
+    """What a row of table `champion` says, apart from whose and when. Defaults: nothing was ever reviewed."""
+
+    model: str
+    reason: str
+    p_value: float = float("nan")
+    n: int = 0
+    rule_holds: bool | None = None
+    failed_reviews: int = 0
+    review: str | None = None
 
 
-def _reason(champion: str, ranked: pd.DataFrame, n_tested: int, test: pd.DataFrame) -> str:
-    if ranked.empty:
-        return "The random walk stays: no model could be tested against it on validation sessions."
-    best, scores = ranked.index[0], ranked.iloc[0]
-    numbers = (
-        f"Clark-West p {_p(scores['p_value'])} (Holm over {n_tested} model{'s' if n_tested > 1 else ''}), "
-        f"RMSE {scores['rmse']:.4g} against {scores['rmse_random_walk']:.4g} on {scores['n']} validation sessions"
+_NO_EVIDENCE = _Decision(
+    BENCHMARK,
+    "The random walk stays: there is no walk-forward evidence of any model yet; `stock-assets backtest` makes it.",
+)
+
+
+def _last(history: pd.DataFrame) -> _Decision:
+    """The newest decision that stands; decisions of before there were reviews do not."""
+    if history.empty:
+        return _NO_EVIDENCE
+    last = history.sort_values("decided_at").iloc[-1]
+    if pd.isna(last["review"]):
+        return _NO_EVIDENCE
+    return _Decision(
+        str(last["model"]),
+        str(last["reason"]),
+        float(last["p_value"]),
+        int(last["n"]),
+        None if pd.isna(last["rule_holds"]) else bool(last["rule_holds"]),
+        int(last["failed_reviews"]),
+        str(last["review"]),
     )
-    verdict = (
-        f"{best} beats the random walk: {numbers}"
-        if champion == best
-        else f"The random walk stays: the best candidate, {best}, does not prove better: {numbers}"
+
+
+def _month(evaluation: pd.DataFrame, promotable: Collection[str]) -> str | None:
+    """Calendar month of the newest walk-forward session of any model that could be promoted."""
+    rows = walk_forward_rows(evaluation)
+    newest = rows.loc[rows.index.isin(promotable) & (rows.index != BENCHMARK), "last_session"].max()
+    return None if pd.isna(newest) else f"{newest:%Y-%m}"
+
+
+def _choose(verdicts: Mapping[str, Verdict], last: _Decision, predictions: pd.DataFrame) -> _Decision:
+    passed = [verdict for verdict in verdicts.values() if verdict.passed]  # lowest RMSE first
+    if last.model == BENCHMARK:
+        return _promoted(passed[0]) if passed else _nobody(verdicts)
+    own = verdicts.get(last.model)
+    failed = 0 if own is not None and own.passed else last.failed_reviews + 1
+    if failed >= PATIENCE:
+        return _demoted(last.model, own, passed)
+    rival = next((verdict for verdict in passed if verdict.model != last.model), None)
+    if rival is None or (own is not None and own.passed and own.rmse <= rival.rmse):
+        return _kept(last.model, own, failed)
+    p_value = better_p(predictions, rival.model, last.model)
+    if p_value < LEVEL:
+        replaces = f"{rival.model} replaces {last.model}: Diebold-Mariano p {p_text(p_value)} between the two; against"
+        return _of(rival, f"{replaces} the random walk {rival.numbers}.")
+    more = f" {rival.model} passes, too, but Diebold-Mariano p {p_text(p_value)} does not prove it better."
+    return _kept(last.model, own, failed, more)
+
+
+def _of(verdict: Verdict, reason: str, failed_reviews: int = 0) -> _Decision:
+    return _Decision(verdict.model, reason, verdict.p_value, verdict.n, verdict.passed, failed_reviews)
+
+
+def _promoted(verdict: Verdict) -> _Decision:
+    return _of(
+        verdict,
+        f"{verdict.model} beats the random walk: {verdict.numbers}; its intervals are honest and its audit is clean.",
     )
-    if best not in test.index:
-        return f"{verdict}."
-    rmse, benchmark, n = test.loc[best, ["rmse", "rmse_random_walk", "n"]]
-    return f"{verdict}. On {n} test sessions, which do not decide, RMSE {rmse:.4g} against {benchmark:.4g}."
 
 
-def _p(value: float) -> str:
-    return f"= {value:.3f}" if value >= 0.001 else "< 0.001"
+def _nobody(verdicts: Mapping[str, Verdict]) -> _Decision:
+    best = min(verdicts.values(), key=lambda verdict: (np.isnan(verdict.p_value), verdict.p_value, verdict.rmse))
+    reason = (
+        f"The random walk stays: the best candidate, {best.model}, does not pass ({'; '.join(best.obstacles)}). "
+        f"Its evidence: {best.numbers}."
+    )
+    return _Decision(BENCHMARK, reason, best.p_value, best.n)
+
+
+def _kept(model: str, own: Verdict | None, failed: int, more: str = "") -> _Decision:
+    if own is None:
+        reason = f"{model} stays for now, though it has no walk-forward rows. {_WARNING}{more}"
+        return _Decision(model, reason, rule_holds=False, failed_reviews=failed)
+    if own.passed:
+        return _of(own, f"{model} stays: {own.numbers}.{more}")
+    return _of(
+        own, f"{model} stays for now, though it fails the rule: {'; '.join(own.obstacles)}. {_WARNING}{more}", failed
+    )
+
+
+_WARNING = "If it fails the next review, too, the random walk is back."
+
+
+def _demoted(model: str, own: Verdict | None, passed: Sequence[Verdict]) -> _Decision:
+    why = "it has no walk-forward rows" if own is None else "; ".join(own.obstacles)
+    failed = f"{model} failed {PATIENCE} reviews in a row ({why})"
+    if passed:
+        return _of(passed[0], f"{passed[0].model} takes over, since {failed}: {passed[0].numbers}.")
+    p_value, n = (float("nan"), 0) if own is None else (own.p_value, own.n)
+    return _Decision(BENCHMARK, f"Back to the random walk: {failed}.", p_value, n)
+
+
+def _awaiting(verdicts: Mapping[str, Verdict], incumbent: str) -> Verdict | None:
+    """The model that only an audit stands between and the championship; only the champion itself, if there is one."""
+    awaiting = [verdict for verdict in verdicts.values() if verdict.awaits_audit]
+    return next((verdict for verdict in awaiting if incumbent in (BENCHMARK, verdict.model)), None)
+
+
+def _open(awaiting: Verdict, last: _Decision) -> _Decision:
+    stays = "The random walk stays" if last.model == BENCHMARK else f"{last.model} stays"
+    reason = (
+        f"{stays} until the audit is made: {awaiting.model} passes the rest of the rule, but {awaiting.obstacles[-1]} "
+        f"(`stock-assets audit`). Its evidence: {awaiting.numbers}."
+    )
+    return replace(last, reason=reason, p_value=awaiting.p_value, n=awaiting.n)
+
+
+def _reviewed(decision: _Decision, month: str) -> _Decision:
+    return replace(decision, review=month, reason=f"{decision.reason} Review of {month}.")
+
+
+def _row(decision: _Decision, ticker: str, versions: Mapping[str, str], decided_at: datetime) -> pd.DataFrame:
+    row = {
+        "ticker": ticker,
+        "decided_at": pd.Timestamp(decided_at).tz_convert("UTC"),
+        "model": decision.model,
+        "promoted": decision.model != BENCHMARK,
+        "reason": decision.reason,
+        "p_value": decision.p_value,
+        "n": decision.n,
+        "model_version": versions[decision.model],
+        "review": decision.review,
+        "rule_holds": decision.rule_holds,
+        "failed_reviews": decision.failed_reviews,
+    }
+    return pd.DataFrame([row]).astype({"decided_at": "datetime64[ns, UTC]", "n": "int64", "failed_reviews": "int64"})

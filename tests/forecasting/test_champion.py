@@ -1,6 +1,6 @@
-"""The champion's rule: who is promoted, on which rows, and how the reason reads."""
+"""Who is champion: promotion, replacement, patience, and one review a month. The rule itself is in test_reviews.py."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -8,185 +8,239 @@ import pytest
 
 from stock_assets.forecasting.champion import decide, is_news
 from stock_assets.forecasting.errors import NotTrained
-from stock_assets.forecasting.evaluation import evaluate
+from storage.contracts import conform
 from storage.tables import CHAMPION
-from tests.forecasting.scored import predictions_of
+from tests.forecasting.evidence import Evidence, audited, calibrated, evaluated, walk_forward
 
 NOW = datetime(2026, 1, 5, 22, tzinfo=UTC)
-RNG = np.random.default_rng(21)
-VALIDATION = 0.02 * RNG.standard_normal(120)
-TEST = 0.02 * RNG.standard_normal(120)
-NOISE = 0.004 * RNG.standard_normal(120)
+NOTHING = pd.DataFrame(columns=list(CHAMPION.column_names))
+GOOD = Evidence(p=0.001, rmse=1.98)
+BETTER = Evidence(p=0.002, rmse=1.97)
+NOISE = Evidence(p=0.4, rmse=2.01)
 
 
-def decide_between(*, promotable: set[str] | None = None, **models: tuple[np.ndarray, np.ndarray]) -> pd.DataFrame:
-    """The decision between the random walk and models given as (validation, test) predictions."""
-    everyone = {"random_walk": (np.zeros(120), np.zeros(120)), **models}
-    predictions = pd.concat(
-        predictions_of(name, predicted, actual, role=role, start=start)
-        for name, (validation, test) in everyone.items()
-        for role, predicted, actual, start in (
-            ("validation", validation, VALIDATION, "2020-01-02"),
-            ("test", test, TEST, "2021-01-04"),
-        )
-    )
+def decision(
+    history: pd.DataFrame = NOTHING,
+    *,
+    month: str = "2026-01",
+    audit: pd.DataFrame | None = None,
+    predictions: pd.DataFrame | None = None,
+    promotable: set[str] | None = None,
+    versions: dict[str, str] | None = None,
+    days: int = 0,
+    **models: Evidence,
+) -> pd.DataFrame:
+    """One decision on evidence whose newest session lies in `month`."""
+    names = {"random_walk", *models}
     return decide(
-        evaluate(predictions, scale_mae=1.0),
+        evaluated(models, last_session=f"{month}-15"),
+        calibrated(models),
+        audited(models) if audit is None else audit,
+        history,
+        predictions=walk_forward({}) if predictions is None else predictions,
         ticker="T",
-        versions={name: f"{name}-final" for name in everyone},
-        promotable=set(everyone) if promotable is None else promotable,
-        decided_at=NOW,
+        versions={name: f"{name}-final" for name in names} if versions is None else versions,
+        promotable=names if promotable is None else promotable,
+        decided_at=NOW + timedelta(days=days),
     )
 
 
-def test_the_row_has_the_columns_of_the_contract() -> None:
-    decision = decide_between(noise=(NOISE, NOISE))
-    assert tuple(decision.columns) == CHAMPION.column_names
-    assert str(decision["decided_at"].dtype) == "datetime64[ns, UTC]"
+def then(history: pd.DataFrame, **more: object) -> pd.DataFrame:
+    """`history` with the next decision appended, if it is news."""
+    row = decision(history, days=len(history), **more)  # type: ignore[arg-type]
+    return pd.DataFrame([*history.to_dict("records"), *row.to_dict("records")]) if is_news(row, history) else history
+
+
+def test_the_row_fits_the_contract() -> None:
+    for row in (decision(), decision(noise=NOISE), decision(good=GOOD)):
+        assert tuple(row.columns) == CHAMPION.column_names
+        assert conform(CHAMPION, row).num_rows == 1
+
+
+def test_without_walk_forward_evidence_the_random_walk_stays_and_the_cure_is_said() -> None:
+    row = decision().iloc[0]
+    assert (row["model"], row["promoted"], row["n"], row["review"]) == ("random_walk", False, 0, None)
+    assert row["model_version"] == "random_walk-final"
+    assert "no walk-forward evidence" in row["reason"]
+    assert "`stock-assets backtest`" in row["reason"]
 
 
 def test_the_random_walk_stays_when_nothing_is_proven() -> None:
-    row = decide_between(noise=(NOISE, NOISE)).iloc[0]
-    assert (row["model"], row["promoted"], row["n"]) == ("random_walk", False, 120)
-    assert row["model_version"] == "random_walk-final"
-    assert row["reason"].startswith("The random walk stays: the best candidate, noise, does not prove better")
+    row = decision(noise=NOISE).iloc[0]
+    assert (row["model"], row["promoted"], row["n"], row["review"]) == ("random_walk", False, 750, "2026-01")
+    assert row["p_value"] == pytest.approx(0.4)
+    assert row["reason"] == (
+        "The random walk stays: the best candidate, noise, does not pass (Clark-West p = 0.400 is not below 5%; "
+        "RMSE 2.01 is not below 2). Its evidence: Clark-West p = 0.400 (Holm over 1 model), RMSE 2.01 against 2 on "
+        "750 walk-forward rows. Review of 2026-01."
+    )
 
 
 def test_a_proven_model_is_promoted_and_the_reason_holds_the_numbers() -> None:
-    row = decide_between(good=(0.2 * VALIDATION + NOISE, NOISE), noise=(NOISE, NOISE)).iloc[0]
+    row = decision(good=GOOD, noise=NOISE).iloc[0]
     assert (row["model"], row["promoted"], row["model_version"]) == ("good", True, "good-final")
-    assert "good beats the random walk: Clark-West p < 0.001 (Holm over 2 models)" in row["reason"]
-    assert "on 120 validation sessions" in row["reason"]
-    assert "On 120 test sessions, which do not decide" in row["reason"]
-
-
-def test_test_rows_never_decide() -> None:
-    assert decide_between(lucky=(NOISE, 0.5 * TEST)).iloc[0]["model"] == "random_walk"
-    assert decide_between(unlucky=(0.3 * VALIDATION, -0.5 * TEST)).iloc[0]["model"] == "unlucky"
-
-
-def test_a_significant_model_with_a_higher_error_is_not_promoted() -> None:
-    """Clark–West forgives the noise of estimation; the forecast that is published does not."""
-    wild = 0.3 * VALIDATION + 0.03 * RNG.standard_normal(120)
-    row = decide_between(wild=(wild, wild)).iloc[0]
-    assert row["p_value"] < 0.05
-    assert row["model"] == "random_walk"
+    assert (row["review"], row["rule_holds"], row["failed_reviews"], row["n"]) == ("2026-01", True, 0, 750)
+    assert row["p_value"] == pytest.approx(0.002)
+    assert row["reason"] == (
+        "good beats the random walk: Clark-West p = 0.002 (Holm over 2 models), RMSE 1.98 against 2 on 750 "
+        "walk-forward rows; its intervals are honest and its audit is clean. Review of 2026-01."
+    )
 
 
 def test_among_several_the_lowest_error_wins() -> None:
-    row = decide_between(good=(0.2 * VALIDATION + NOISE, NOISE), better=(0.4 * VALIDATION + NOISE, NOISE)).iloc[0]
-    assert row["model"] == "better"
+    assert decision(good=GOOD, better=BETTER).iloc[0]["model"] == "better"
 
 
 def test_the_reference_formulation_is_never_promoted() -> None:
-    row = decide_between(good=(0.3 * VALIDATION, NOISE), promotable={"random_walk"}).iloc[0]
+    row = decision(good=GOOD, promotable={"random_walk"}).iloc[0]
+    assert (row["model"], row["review"]) == ("random_walk", None)
+
+
+def test_one_decision_a_month_whatever_new_evidence_says() -> None:
+    first = then(NOTHING, noise=NOISE)
+    assert len(then(first, good=GOOD)) == 1
+    assert then(first, good=GOOD, month="2026-02")["model"].tolist() == ["random_walk", "good"]
+
+
+def test_evidence_older_than_the_last_review_is_not_reviewed_again() -> None:
+    assert len(then(then(NOTHING, noise=NOISE), good=GOOD, month="2025-12")) == 1
+
+
+def test_between_reviews_only_a_new_fit_of_the_champion_is_news() -> None:
+    promoted = then(NOTHING, good=GOOD)
+    same = decision(promoted, good=NOISE)
+    assert not is_news(same, promoted)
+    refitted = then(promoted, good=NOISE, versions={"random_walk": "1", "good": "new"})
+    assert refitted["model_version"].tolist() == ["good-final", "new"]
+    kept = ["model", "reason", "p_value", "n", "review", "rule_holds", "failed_reviews"]
+    assert refitted[kept].iloc[0].to_dict() == refitted[kept].iloc[1].to_dict()
+
+
+def test_a_champion_stays_between_reviews_even_if_its_evidence_is_gone() -> None:
+    promoted = then(NOTHING, good=GOOD)
+    row = decision(promoted, versions={"random_walk": "1", "good": "good-final"}, promotable={"good"}).iloc[0]
+    assert row["model"] == "good"
+
+
+def test_a_champion_may_fail_one_review_and_not_two() -> None:
+    history = then(NOTHING, good=GOOD)
+    history = then(history, good=NOISE, month="2026-02")
+    last = history.iloc[-1]
+    assert (last["model"], last["promoted"], last["rule_holds"], last["failed_reviews"]) == ("good", True, False, 1)
+    assert "stays for now, though it fails the rule" in last["reason"]
+    history = then(history, good=NOISE, month="2026-03")
+    last = history.iloc[-1]
+    assert (last["model"], last["promoted"], last["failed_reviews"]) == ("random_walk", False, 0)
+    assert last["reason"].startswith("Back to the random walk: good failed 2 reviews in a row (Clark-West p = 0.400")
+
+
+def test_a_champion_that_passes_again_starts_counting_anew() -> None:
+    history = then(NOTHING, good=GOOD)
+    for month, evidence in (("2026-02", NOISE), ("2026-03", GOOD), ("2026-04", NOISE)):
+        history = then(history, good=evidence, month=month)
+    assert history["failed_reviews"].tolist() == [0, 1, 0, 1]
+    assert history["model"].unique().tolist() == ["good"]
+
+
+def test_a_champion_without_rows_fails_its_review() -> None:
+    history = then(NOTHING, good=GOOD)
+    everyone = {"versions": {"random_walk": "1", "good": "good-final", "noise": "1"}, "promotable": {"good", "noise"}}
+    history = then(history, noise=NOISE, month="2026-02", **everyone)
+    assert history.iloc[-1][["model", "failed_reviews", "rule_holds"]].tolist() == ["good", 1, False]
+    assert "no walk-forward rows" in history.iloc[-1]["reason"]
+    history = then(history, noise=NOISE, month="2026-03", **everyone)
+    assert history.iloc[-1]["model"] == "random_walk"
+    assert np.isnan(history.iloc[-1]["p_value"])
+
+
+def test_when_a_champion_has_failed_twice_a_model_that_passes_takes_over() -> None:
+    history = then(NOTHING, good=GOOD, noise=NOISE)
+    for month in ("2026-02", "2026-03"):
+        history = then(history, good=NOISE, noise=BETTER, month=month)
+    assert history["model"].tolist() == ["good", "good", "noise"]
+    assert history.iloc[-1]["reason"].startswith("noise takes over, since good failed 2 reviews in a row")
+
+
+def _two(share: float) -> pd.DataFrame:
+    """Walk-forward rows in which `better` knows `share` of what happens, and `good` nothing."""
+    rng = np.random.default_rng(4)
+    actual = 0.02 * rng.standard_normal(750)
+    noise = 0.002 * rng.standard_normal((2, 750))
+    return walk_forward({"good": noise[0], "better": share * actual + noise[1]}, actual)
+
+
+def test_a_challenger_replaces_a_champion_only_if_diebold_mariano_says_so() -> None:
+    history = then(NOTHING, good=GOOD, better=NOISE)
+    models = {"good": GOOD, "better": BETTER}
+    stays = then(history, month="2026-02", predictions=_two(0.0), **models).iloc[-1]
+    assert (stays["model"], stays["rule_holds"]) == ("good", True)
+    assert "better passes, too, but Diebold-Mariano p = " in stays["reason"]
+    goes = then(history, month="2026-02", predictions=_two(0.3), **models).iloc[-1]
+    assert (goes["model"], goes["model_version"]) == ("better", "better-final")
+    assert goes["reason"].startswith("better replaces good: Diebold-Mariano p < 0.001 between the two")
+
+
+def test_a_challenger_with_a_higher_error_is_not_even_compared() -> None:
+    history = then(NOTHING, better=BETTER, good=NOISE)
+    stays = then(history, month="2026-02", predictions=_two(0.3), good=GOOD, better=BETTER).iloc[-1]
+    assert stays["model"] == "better"
+    assert "Diebold" not in stays["reason"]
+
+
+def test_a_review_that_only_the_audit_is_missing_for_stays_open() -> None:
+    models = {"good": GOOD}
+    unaudited = audited(models).iloc[:0]
+    history = then(NOTHING, audit=unaudited, **models)
+    assert history.iloc[-1][["model", "review"]].tolist() == ["random_walk", None]
+    assert "until the audit is made: good passes the rest of the rule" in history.iloc[-1]["reason"]
+    assert "`stock-assets audit`" in history.iloc[-1]["reason"]
+    assert len(then(history, audit=unaudited, **models)) == 1
+    history = then(history, **models)
+    assert history.iloc[-1][["model", "review"]].tolist() == ["good", "2026-01"]
+
+
+def test_a_champion_whose_new_fit_awaits_its_audit_has_not_failed() -> None:
+    history = then(NOTHING, good=GOOD)
+    history = then(history, month="2026-02", good=GOOD, audit=audited({"good": GOOD}).iloc[:0])
+    assert history.iloc[-1][["model", "review", "failed_reviews"]].tolist() == ["good", "2026-01", 0]
+    assert history.iloc[-1]["reason"].startswith("good stays until the audit is made")
+
+
+def test_a_failed_proof_fails_the_review() -> None:
+    failed = audited({"good": GOOD}).assign(passed=False)
+    row = decision(good=GOOD, audit=failed).iloc[0]
+    assert (row["model"], row["review"]) == ("random_walk", "2026-01")
+    assert "its audit failed (" in row["reason"]
+
+
+def test_a_champion_that_may_not_be_promoted_any_more_or_has_no_fit_makes_way_at_once() -> None:
+    history = then(NOTHING, good=GOOD)
+    retargeted = decision(history, good=GOOD, promotable={"random_walk"}).iloc[0]
+    assert retargeted["model"] == "random_walk"
+    assert retargeted["reason"] == "Back to the random walk: good may not be promoted any more."
+    deleted = decision(history, versions={"random_walk": "1"}, promotable={"good"}).iloc[0]
+    assert deleted["reason"] == "Back to the random walk: good has no final fit any more."
+    assert deleted["review"] == "2026-01"
+
+
+def test_a_promotion_of_before_there_were_reviews_does_not_stand() -> None:
+    old = then(NOTHING, good=GOOD).assign(review=None, rule_holds=None)
+    row = decision(old, versions={"random_walk": "1", "good": "1"}, promotable={"good"}).iloc[0]
     assert row["model"] == "random_walk"
-    assert np.isnan(row["p_value"])
-    assert row["reason"] == "The random walk stays: no model could be tested against it on validation sessions."
 
 
-def test_trying_many_models_makes_the_bar_higher() -> None:
-    weak = 0.03 * VALIDATION + NOISE
-    alone = decide_between(weak=(weak, NOISE)).iloc[0]
-    silent = {f"silent_{i}": (np.zeros(120), np.zeros(120)) for i in range(9)}
-    among_ten = decide_between(weak=(weak, NOISE), **silent).iloc[0]
-    assert among_ten["p_value"] == pytest.approx(min(1, 10 * alone["p_value"]))
+def test_without_a_fit_of_the_random_walk_there_is_no_decision() -> None:
+    with pytest.raises(NotTrained, match=r"random_walk has no final fit for T.*there are fits of xgboost.*materialise"):
+        decision(versions={"xgboost": "1"})
 
 
-def test_a_model_that_is_absent_today_was_tried_all_the_same() -> None:
-    weak = 0.03 * VALIDATION + NOISE
-    alone = decide_between(weak=(weak, NOISE), promotable={"random_walk", "weak"}).iloc[0]
-    family = {"random_walk", "weak", *(f"absent_{i}" for i in range(4))}
-    among_five = decide_between(weak=(weak, NOISE), promotable=family).iloc[0]
-    assert among_five["p_value"] == pytest.approx(min(1, 5 * alone["p_value"]))
-    assert "(Holm over 1 model)" in alone["reason"]
-    assert "(Holm over 5 models)" in among_five["reason"]
-
-
-def test_a_promotion_is_lost_when_the_whole_family_is_counted() -> None:
-    some = 0.06 * VALIDATION + NOISE
-    alone = decide_between(some=(some, NOISE), promotable={"some"}).iloc[0]
-    assert alone["p_value"] < 0.05
-    many = {"some", *(f"absent_{i}" for i in range(int(0.05 / alone["p_value"]) + 1))}
-    assert (alone["model"], decide_between(some=(some, NOISE), promotable=many).iloc[0]["model"]) == (
-        "some",
-        "random_walk",
-    )
-
-
-def test_the_reason_fits_a_screen() -> None:
-    models = {f"a_rather_long_model_name_{i}": (0.2 * VALIDATION + NOISE, NOISE) for i in range(12)}
-    assert len(decide_between(**models).iloc[0]["reason"]) <= 400
-
-
-def test_without_test_rows_the_reason_ends_early() -> None:
-    predictions = pd.concat(
-        [predictions_of("random_walk", np.zeros(120), VALIDATION), predictions_of("noise", NOISE, VALIDATION)]
-    )
-    decision = decide(
-        evaluate(predictions, scale_mae=1.0),
-        ticker="T",
-        versions={"random_walk": "1"},
-        promotable={"noise"},
-        decided_at=NOW,
-    )
-    assert decision.iloc[0]["reason"].endswith("on 120 validation sessions.")
-
-
-def test_without_any_scored_row_the_random_walk_is_champion_of_nothing() -> None:
-    predictions = predictions_of("random_walk", np.zeros(120), VALIDATION).assign(actual=np.nan)
-    row = decide(
-        evaluate(predictions, scale_mae=1.0),
-        ticker="T",
-        versions={"random_walk": "1"},
-        promotable={"random_walk"},
-        decided_at=NOW,
-    ).iloc[0]
-    assert (row["model"], row["n"]) == ("random_walk", 0)
-
-
-def test_a_champion_without_a_final_fit_is_an_error_with_the_cure() -> None:
-    predictions = predictions_of("random_walk", np.zeros(120), VALIDATION)
-    with pytest.raises(
-        NotTrained, match=r"random_walk is the champion of T and has no final fit.*xgboost.*materialise"
-    ):
-        decide(
-            evaluate(predictions, scale_mae=1.0),
-            ticker="T",
-            versions={"xgboost": "1"},
-            promotable=set(),
-            decided_at=NOW,
-        )
-
-
-def test_a_decision_that_repeats_the_last_one_is_no_news() -> None:
-    first = decide_between(noise=(NOISE, NOISE))
-    assert is_news(first, first.iloc[:0])
+def test_the_first_decision_and_a_new_fit_are_news_and_a_repetition_is_not() -> None:
+    first = decision(noise=NOISE)
+    assert is_news(first, NOTHING)
     assert not is_news(first.assign(decided_at=pd.Timestamp(NOW) + pd.Timedelta(days=1)), first)
-    assert is_news(decide_between(good=(0.3 * VALIDATION, NOISE)), first)
     assert is_news(first.assign(model_version="refitted"), first)
 
 
-@pytest.mark.slow
-def test_on_simulated_random_walks_hardly_any_model_is_promoted() -> None:
-    """200 tickers, five models that know nothing: Holm holds false promotions of a ticker at 5 % or less."""
-    rng = np.random.default_rng(5)
-    promoted = 0
-    for _ in range(200):
-        actual = 0.02 * rng.standard_normal(120)
-        models = {f"model_{i}": 0.001 * rng.standard_normal(120) for i in range(5)}
-        predictions = pd.concat(
-            [
-                predictions_of(name, predicted, actual)
-                for name, predicted in {"random_walk": 0 * actual, **models}.items()
-            ]
-        )
-        decision = decide(
-            evaluate(predictions, scale_mae=1.0),
-            ticker="T",
-            versions=dict.fromkeys([*models, "random_walk"], "1"),
-            promotable=set(models),
-            decided_at=NOW,
-        )
-        promoted += bool(decision["promoted"].iloc[0])
-    assert promoted / 200 < 0.09
+def test_the_reason_fits_a_screen() -> None:
+    models = {f"a_rather_long_model_name_{i}": NOISE for i in range(12)}
+    assert len(decision(**models).iloc[0]["reason"]) <= 400
