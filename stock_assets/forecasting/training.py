@@ -38,6 +38,10 @@ _PURGED = 1
 """Sessions left out between an inner fold's training rows and the rows it predicts."""
 
 
+def _nobody_listens() -> None:
+    """A start that nobody wants to know of."""
+
+
 def train(
     forecaster: Forecaster,
     history: pd.DataFrame,
@@ -48,6 +52,7 @@ def train(
     now: Callable[[], datetime],
     fold: str = HOLDOUT,
     progress: Progress = quiet,
+    starting: Callable[[], None] = _nobody_listens,
 ) -> Trained:
     """Fit one model for one ticker, twice, and make the two fits the ones in use.
 
@@ -60,12 +65,13 @@ def train(
         now: clock, aware; asked when a fit ends.
         fold: which fold's boundaries to use.
         progress: told what is being done.
+        starting: called before each fit that is made, not for one that the store has.
 
     Raises:
         TooFewRows: too little history for the model or for its calibration.
     """
     role = roles(splits, fold).reindex(pd.DatetimeIndex(history["session"])).to_numpy(dtype=object)
-    job = _Job(forecaster, history, role, ticker, store, now, progress)
+    job = _Job(forecaster, history, role, ticker, store, now, progress, starting)
     evaluated = job.on_train_rows("evaluated")
     final = job.final(evaluated)
     store.set_current(
@@ -117,6 +123,7 @@ class _Job:
     store: ArtifactStore
     now: Callable[[], datetime]
     progress: Progress
+    starting: Callable[[], None] = _nobody_listens
 
     def on_train_rows(self, kind: Kind) -> StoredModel:
         """The fit on train rows, calibrated on inner folds of them."""
@@ -142,34 +149,17 @@ class _Job:
         calibrate: Callable[[Rows], _Calibrated],
         inputs: Mapping[str, str],
     ) -> StoredModel:
-        version = self._version(kind, rows, inputs)
-        address = self.ticker, self.forecaster.name, version
-        if self.store.verifies(*address):
+        version = address(self.forecaster, self._known(rows), rows, ticker=self.ticker, kind=kind, inputs=inputs)
+        if self.store.verifies(self.ticker, self.forecaster.name, version):
             self.progress(f"{kind} fit {version} is in the store already")
-            return self.store.load(*address)
+            return self.store.load(self.ticker, self.forecaster.name, version)
+        self.starting()
         started = time.perf_counter()
         calibrated = calibrate(rows)
         self.progress(f"{kind} fit on {len(rows)} sessions")
         fitted = self.forecaster.fit(self._known(rows), self.progress)
         manifest = self._manifest(kind, version, rows, calibrated, fit_seconds=time.perf_counter() - started)
         return self.store.save(fitted, calibrated.calibration, manifest)
-
-    def _version(self, kind: Kind, rows: Rows, inputs: Mapping[str, str]) -> str:
-        libraries = library_versions(self.forecaster.libraries)
-        return digest(
-            {
-                "ticker": self.ticker,
-                "model": self.forecaster.name,
-                "kind": kind,
-                "settings": self.forecaster.settings(),
-                "data": hash_rows(self._known(rows)),
-                "first_session": self._session(rows[0]),
-                "code": code_version(self.forecaster),
-                "features": self._features_version(),
-                "libraries": {name: major(number) for name, number in libraries.items()},
-                **inputs,
-            }
-        )
 
     def _manifest(
         self, kind: Kind, version: str, rows: Rows, calibrated: _Calibrated, *, fit_seconds: float
@@ -185,7 +175,7 @@ class _Job:
             libraries=library_versions(self.forecaster.libraries),
             data_version=hash_rows(self._known(rows)),
             code_version=code_version(self.forecaster),
-            features_version=self._features_version(),
+            features_version=_features_version(self.forecaster),
             train_start=self._session(rows[0]),
             train_end=self._session(rows[-1]),
             n_train=len(rows),
@@ -196,9 +186,6 @@ class _Job:
             fit_seconds=fit_seconds,
             files={},
         )
-
-    def _features_version(self) -> str | None:
-        return features_version() if self.forecaster.uses_features else None
 
     def _known(self, rows: Rows) -> pd.DataFrame:
         return self.history.iloc[: rows[-1] + 1]
@@ -276,6 +263,44 @@ def inner_folds(rows: Rows, forecaster: Forecaster) -> list[tuple[Rows, Rows]]:
             cure="fetch a longer history (--lookback) or leave this ticker out",
         )
     return [(np.concatenate(blocks[:number])[:-_PURGED], blocks[number]) for number in range(1, n_folds + 1)]
+
+
+def address(
+    forecaster: Forecaster,
+    known: pd.DataFrame,
+    rows: Rows,
+    *,
+    ticker: str,
+    kind: str,
+    inputs: Mapping[str, Any],
+) -> str:
+    """Content address of work on training rows: of a fit, or of a search before it.
+
+    Args:
+        known: the history up to the last of `rows`.
+        rows: positions of the training labels in it, ascending.
+        kind: which work.
+        inputs: what else it depends on, JSON-able.
+    """
+    libraries = library_versions(forecaster.libraries)
+    return digest(
+        {
+            "ticker": ticker,
+            "model": forecaster.name,
+            "kind": kind,
+            "settings": forecaster.settings(),
+            "data": hash_rows(known),
+            "first_session": f"{known['session'].iloc[rows[0]]:%Y-%m-%d}",
+            "code": code_version(forecaster),
+            "features": _features_version(forecaster),
+            "libraries": {name: major(number) for name, number in libraries.items()},
+            **inputs,
+        }
+    )
+
+
+def _features_version(forecaster: Forecaster) -> str | None:
+    return features_version() if forecaster.uses_features else None
 
 
 def code_version(forecaster: Forecaster) -> str:

@@ -121,7 +121,7 @@ def test_rows_with_fewer_than_sixty_sessions_are_not_predicted(garch_history, fi
 
 def test_the_stored_model_is_plain_keras_and_predicts_the_same(tmp_path, garch_history, fitted):
     fitted.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["network.keras", "scalers.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.json", "network.keras", "scalers.json"]
     config = zipfile.ZipFile(tmp_path / "network.keras").read("config.json").decode()
     assert "stock_assets" not in config  # nothing of ours is needed to read it
     loaded = LstmKeras.load(tmp_path, json.loads(json.dumps(fitted.forecaster.settings())))

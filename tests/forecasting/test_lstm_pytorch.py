@@ -99,7 +99,7 @@ def test_rows_for_stopping_change_no_scaler(learned, fitted):
 
 def test_stored_weights_hold_no_code_and_predict_the_same(tmp_path, garch_history, fitted):
     fitted.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["scalers.json", "weights.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.json", "scalers.json", "weights.pt"]
     pickled = zipfile.ZipFile(tmp_path / "weights.pt").read("weights/data.pkl")
     assert b"_rebuild_tensor_v2" in pickled
     assert b"stock_assets" not in pickled

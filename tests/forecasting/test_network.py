@@ -83,3 +83,12 @@ def test_progress_shows_both_losses_every_few_epochs_and_where_it_stopped():
 def test_a_loss_that_is_not_a_number_is_never_the_best(losses):
     network = run(losses, patience=5)
     assert network.epoch == len(losses) - 1
+
+
+def test_training_returns_both_losses_of_every_epoch():
+    network = ScriptedNetwork([0.5, 0.2, 0.3])
+    rows = np.zeros((70, 60, 6), np.float32), np.zeros(70, np.float32)
+    later = np.zeros((7, 60, 6), np.float32), np.zeros(7, np.float32)
+    losses = train(network, rows, later, settings=LstmPytorch(max_epochs=3), progress=lambda _: None)
+    assert losses.train == (0.5, 0.5, 0.5)
+    assert losses.validation == pytest.approx((0.25, 0.04, 0.09))

@@ -6,7 +6,7 @@ order.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -45,9 +45,15 @@ class Forecaster(ABC):
     """Rows of history (the current one included) a prediction needs; None: all of it."""
     calibration_folds: ClassVar[int] = 2
     """Inner folds of the training rows whose out-of-fold predictions calibrate intervals and shrinkage."""
+    backtest_refit_every: ClassVar[int] = 1
+    """Folds of a backtest that share one fit; more than 1 for a model that takes long to fit."""
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    """Setting → values a search may try; empty for a model without settings worth searching."""
 
     uses_features: ClassVar[bool] = False
     """Whether its inputs are the columns of the feature table, whose formulas then belong to the fit."""
+    parents: ClassVar[tuple[str, ...]] = ()
+    """Models whose stored fits it combines; none for a model that learns from bars itself."""
 
     seed: int = 0
     target: Target = "log_return"
@@ -83,10 +89,25 @@ class Forecaster(ABC):
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Losses:
+    """Loss after each epoch, on the scale the model is trained on; both of length epochs.
+
+    Attributes:
+        train: over the rows learned from.
+        validation: over the later rows that stop the training, never learned from.
+    """
+
+    train: tuple[float, ...]
+    validation: tuple[float, ...]
+
+
 class Fitted(ABC):
     """What was learned by one fit."""
 
     forecaster: Forecaster
+    losses: Losses | None = None
+    """How the fit went, of models that learn in epochs."""
 
     @abstractmethod
     def predict(self, history: pd.DataFrame) -> Floats:

@@ -6,7 +6,8 @@ score (windows, scaling, order of batches, early stopping) is here, once.
 
 import json
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stock_assets.forecasting.models._base import Fitted, Floats, Forecaster, Progress
+from stock_assets.forecasting.models._base import Fitted, Floats, Forecaster, Losses, Progress
 from stock_assets.forecasting.models._windows import (
     MinMaxScaler,
     cut_windows,
@@ -26,6 +27,7 @@ from stock_assets.forecasting.models._windows import (
 Singles = NDArray[np.float32]
 _CONTEXT = 60
 _SCALERS_FILE = "scalers.json"
+_LOSSES_FILE = "losses.json"
 _REPORT_EVERY = 5  # epochs
 
 
@@ -69,6 +71,13 @@ class NetworkForecaster(Forecaster):
 
     min_rows: ClassVar[int] = 180
     context: ClassVar[int | None] = _CONTEXT
+    backtest_refit_every: ClassVar[int] = 4
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "window": (20, 40, 60),
+        "dropout": (0.0, 0.1, 0.2, 0.4),
+        "learning_rate": (3e-4, 1e-3, 3e-3),
+        "batch_size": (32, 64, 128),
+    }
 
     window: int = _CONTEXT
     units_1: int = 64
@@ -98,8 +107,10 @@ class NetworkForecaster(Forecaster):
         x = inputs.scale(windows).astype(np.float32)
         y = output.scale(label)[:, 0].astype(np.float32)
         network = self.make_network(y[learning])
-        train(network, (x[learning], y[learning]), (x[stopping], y[stopping]), settings=self, progress=progress)
-        return NetworkFitted(self, network, inputs, output)
+        losses = train(
+            network, (x[learning], y[learning]), (x[stopping], y[stopping]), settings=self, progress=progress
+        )
+        return NetworkFitted(self, network, inputs, output, losses)
 
     @abstractmethod
     def make_network(self, y: Singles) -> Network:
@@ -111,7 +122,9 @@ class NetworkForecaster(Forecaster):
         forecaster = cls(**settings)
         scalers = json.loads((folder / _SCALERS_FILE).read_text(encoding="utf-8"))
         inputs, output = MinMaxScaler.from_json(scalers["inputs"]), MinMaxScaler.from_json(scalers["output"])
-        return NetworkFitted(forecaster, forecaster.load_network(folder), inputs, output)
+        epochs = json.loads((folder / _LOSSES_FILE).read_text(encoding="utf-8"))
+        losses = Losses(tuple(epochs["train"]), tuple(epochs["validation"]))
+        return NetworkFitted(forecaster, forecaster.load_network(folder), inputs, output, losses)
 
     @abstractmethod
     def load_network(self, folder: Path) -> Network:
@@ -122,12 +135,18 @@ class NetworkFitted(Fitted):
     """A trained network with its scalers."""
 
     def __init__(
-        self, forecaster: NetworkForecaster, network: Network, inputs: MinMaxScaler, output: MinMaxScaler
+        self,
+        forecaster: NetworkForecaster,
+        network: Network,
+        inputs: MinMaxScaler,
+        output: MinMaxScaler,
+        losses: Losses,
     ) -> None:
         self.forecaster: NetworkForecaster = forecaster
         self.network = network
         self.inputs = inputs
         self.output = output
+        self.losses = losses
 
     def predict(self, history: pd.DataFrame) -> Floats:
         """See `Fitted.predict`; NaN where fewer than `window` sessions are known."""
@@ -142,9 +161,10 @@ class NetworkFitted(Fitted):
         return predicted
 
     def save(self, folder: Path) -> None:
-        """Write scalers as JSON and the weights in the framework's own format."""
+        """Write scalers and losses as JSON and the weights in the framework's own format."""
         scalers = {"inputs": self.inputs.to_json(), "output": self.output.to_json()}
         (folder / _SCALERS_FILE).write_text(json.dumps(scalers, indent=1), encoding="utf-8")
+        (folder / _LOSSES_FILE).write_text(json.dumps(asdict(self.losses), indent=1), encoding="utf-8")
         self.network.save(folder)
 
 
@@ -155,7 +175,7 @@ def train(
     *,
     settings: NetworkForecaster,
     progress: Progress,
-) -> None:
+) -> Losses:
     """Run epochs over shuffled batches until the loss on `stopping` has not improved for `patience` of them.
 
     After each epoch the output's bias is set to its least-squares value on `learning`. The last batches leave it a
@@ -169,16 +189,21 @@ def train(
         stopping: later ones, never learned from.
         settings: epochs, patience, batch size and seed.
         progress: told both losses (mean squared error on the scale of the network) every few epochs.
+
+    Returns:
+        Both losses of every epoch.
     """
     x, y = learning
     shuffle = np.random.default_rng(settings.seed)
     best_loss, best_epoch, best_weights = np.inf, 0, network.snapshot()
+    losses: list[tuple[float, float]] = []
     for epoch in range(1, settings.max_epochs + 1):
         order = shuffle.permutation(len(x))
         batches = [order[start : start + settings.batch_size] for start in range(0, len(x), settings.batch_size)]
         loss = network.train_epoch(x, y, batches)
         network.shift_output(float(np.mean(y - network.predict(x))))
         stopping_loss = float(np.mean((network.predict(stopping[0]) - stopping[1]) ** 2))
+        losses.append((loss, stopping_loss))
         if epoch == 1 or epoch % _REPORT_EVERY == 0:
             progress(f"epoch {epoch}/{settings.max_epochs} train {loss:.4f} validation {stopping_loss:.4f}")
         if stopping_loss < best_loss:
@@ -187,3 +212,5 @@ def train(
             break
     network.restore(best_weights)
     progress(f"stopped after epoch {epoch}, weights of epoch {best_epoch}, validation {best_loss:.4f}")
+    train_losses, stopping_losses = zip(*losses, strict=True)
+    return Losses(train_losses, stopping_losses)
