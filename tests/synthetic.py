@@ -35,11 +35,29 @@ def garch_bars(
     """
     rng = np.random.default_rng(seed)
     shocks = rng.standard_normal(n)
-    sd = np.empty(n)
-    variance = volatility**2
-    for t in range(n):
-        sd[t] = np.sqrt(variance)
-        variance = (1 - alpha - beta) * volatility**2 + alpha * (sd[t] * shocks[t]) ** 2 + beta * variance
+    sd = _garch_deviations(shocks, volatility, alpha, beta)
+    return _bars(ticker, sd * shocks, sd, rng)
+
+
+def changing_volatility_bars(
+    ticker: str, n: int, *, seed: int, volatility: float = 0.015, ratio: float = 3.0, mean_stay: int = 125
+) -> pd.DataFrame:
+    """Bars of a random walk whose volatility jumps between two levels, with a GARCH(1,1) on top of each.
+
+    Args:
+        ticker: symbol.
+        n: number of sessions.
+        seed: of the generator.
+        volatility: geometric mean of both levels' standard deviations of the log return.
+        ratio: of the restless level's standard deviation to the calm one's.
+        mean_stay: sessions at one level on average; stays are geometric, so that no jump is announced.
+    """
+    rng = np.random.default_rng(seed)
+    shocks = rng.standard_normal(n)
+    n_jumps = np.cumsum(rng.random(n) < 1 / mean_stay)
+    is_restless = (n_jumps + rng.integers(2)) % 2 == 1
+    level = volatility * np.where(is_restless, ratio**0.5, ratio**-0.5)
+    sd = level * _garch_deviations(shocks, 1.0, 0.05, 0.90)
     return _bars(ticker, sd * shocks, sd, rng)
 
 
@@ -60,6 +78,46 @@ def ar1_bars(ticker: str, n: int, *, seed: int, r_squared: float = 0.05, volatil
     for t in range(n):
         last = returns[t] = np.sqrt(r_squared) * last + noise[t]
     return _bars(ticker, returns, np.full(n, volatility), rng)
+
+
+def ar1_garch_bars(
+    ticker: str,
+    n: int,
+    *,
+    seed: int,
+    r_squared: float = 0.05,
+    volatility: float = 0.02,
+    alpha: float = 0.08,
+    beta: float = 0.90,
+) -> pd.DataFrame:
+    """Bars whose log returns follow an AR(1) with positive coefficient √r_squared and GARCH(1,1) innovations.
+
+    Args:
+        ticker: symbol.
+        n: number of sessions.
+        seed: of the generator.
+        r_squared: share of the variance of returns that the last return explains; 0 is the random walk of `garch_bars`.
+        volatility: unconditional standard deviation of the log return.
+        alpha: weight of the last squared innovation.
+        beta: weight of the last variance; alpha + beta < 1.
+    """
+    rng = np.random.default_rng(seed)
+    shocks = rng.standard_normal(n)
+    sd = _garch_deviations(shocks, volatility * np.sqrt(1 - r_squared), alpha, beta)
+    returns = sd * shocks
+    for t in range(1, n):
+        returns[t] += np.sqrt(r_squared) * returns[t - 1]
+    return _bars(ticker, returns, sd, rng)
+
+
+def _garch_deviations(shocks: NDArray[np.float64], volatility: float, alpha: float, beta: float) -> NDArray[np.float64]:
+    """Standard deviation of each session, shape (n,), from the unconditional one on."""
+    sd = np.empty(len(shocks))
+    variance = volatility**2
+    for t, shock in enumerate(shocks):
+        sd[t] = np.sqrt(variance)
+        variance = (1 - alpha - beta) * volatility**2 + alpha * (sd[t] * shock) ** 2 + beta * variance
+    return sd
 
 
 def _bars(ticker: str, returns: NDArray[np.float64], sd: NDArray[np.float64], rng: np.random.Generator) -> pd.DataFrame:
