@@ -106,7 +106,8 @@ def predict_sessions(
 
     Returns:
         Rows of table `predictions` in ascending order. A session that the model cannot predict (too little context) has
-        no row, which `check_predictions` finds.
+        no row, which `check_predictions` finds. A row depends on nothing after its as-of session: its intervals are
+        corrected by the outcomes that were known at that close.
     """
     close = history["close"]
     volatility = forecast_volatility(history)
@@ -129,11 +130,15 @@ def predict_sessions(
             "naive": close,
         }
     )
-    for level in LEVELS:
-        lower, upper = model.calibration.bounds(predicted, volatility, level)
-        frame[f"lower_{level}"] = close * np.exp(lower)
-        frame[f"upper_{level}"] = close * np.exp(upper)
-    frame["capped"] = 0
+    # Every session after the last one learned from shows how the fit does, whether it is asked for or not. Its score is
+    # in the row it was made from, and corrects the rows below: their close is when it was known.
+    is_later = history["session"] > pd.Timestamp(model.manifest.train_end)
+    scores = (np.abs(actual - predicted) / volatility).where(is_later)
+    half_widths, capped = model.calibration.half_widths(scores.to_numpy(dtype=float))
+    for level, half in zip(LEVELS, half_widths.T, strict=True):
+        frame[f"lower_{level}"] = close * np.exp(predicted - half * volatility)
+        frame[f"upper_{level}"] = close * np.exp(predicted + half * volatility)
+    frame["capped"] = capped
     frame["model_version"] = model.manifest.version
     is_wanted = frame["role"].notna() & np.isfinite(predicted) & np.isfinite(volatility)
     return frame[is_wanted].reset_index(drop=True)

@@ -10,8 +10,10 @@ from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.evaluation import on_current_splits
 from stock_assets.forecasting.features import FEATURES, compute_features
 from stock_assets.forecasting.history import build_history
+from stock_assets.forecasting.intervals import LEVELS, Calibration
 from stock_assets.forecasting.predictions import check_predictions, predict_all, predict_sessions
 from stock_assets.forecasting.splits import holdout_splits
+from stock_assets.forecasting.volatility import forecast_volatility
 from storage.tables import PREDICTIONS
 
 
@@ -67,11 +69,68 @@ def test_prices_are_on_the_basis_of_the_as_of_close_even_when_dividends_lower_th
     assert row["predicted"] == pytest.approx(then["close"] * np.exp(row["predicted_log_return"]))
 
 
-def test_bounds_are_the_calibrations_in_prices(predicted, boosted):
-    row = predicted.iloc[10]
-    half = boosted[0].evaluated.calibration.quantile(90) * row["volatility"]
+def test_the_first_bounds_after_the_fit_are_the_calibrations_in_prices(boosted, garch_history):
+    model = boosted[0].evaluated
+    session = garch_history["session"][garch_history["session"] > model.manifest.train_end].iloc[0]
+    row = predict_sessions(
+        model, garch_history, pd.Series({session: "test"}), ticker="GARCH", fold="wf_00", following=date(2012, 9, 10)
+    ).iloc[0]
+    half = model.calibration.half_widths(np.array([np.nan]))[0][0, LEVELS.index(90)] * row["volatility"]
     assert row["lower_90"] == pytest.approx(row["predicted"] * np.exp(-half))
     assert row["upper_90"] == pytest.approx(row["predicted"] * np.exp(half))
+
+
+def test_bounds_are_corrected_by_every_outcome_known_at_the_close(predicted, boosted, garch_history):
+    """The session between train and validation is purged, not predicted, and its outcome is known all the same."""
+    model = boosted[0].evaluated
+    rows = garch_history[garch_history["session"] > model.manifest.train_end]
+    residual = rows["target_log_return"] - model.predict(garch_history)[rows.index]
+    scores = (residual.abs() / forecast_volatility(garch_history)[rows.index]).to_numpy()
+    half_widths = model.calibration.half_widths(scores)[0][:, LEVELS.index(80)]
+    expected = pd.Series(half_widths, index=rows["session"])
+    scored = predicted[predicted["fold"] == "holdout"].set_index("session")
+    published = np.log(scored["upper_80"] / scored["predicted"]) / scored["volatility"]
+    np.testing.assert_allclose(published, expected[published.index], rtol=1e-9)
+    assert len(rows) > len(scored)
+
+
+@pytest.mark.parametrize("cut", [630, 666, 699])
+def test_bounds_of_a_day_from_data_cut_at_it_are_equal_bit_for_bit(cut, boosted, garch_history):
+    """Only the outcome may differ: it is not known at the cut."""
+    model, asked = boosted[0].evaluated, pd.Series("test", index=garch_history["session"].iloc[600:])
+    known = garch_history.head(cut).assign(
+        target_log_return=lambda rows: rows["target_log_return"].mask(rows.index == cut - 1)
+    )
+    rows = [
+        predict_sessions(model, history, asked, ticker="GARCH", fold="wf_00", following=date(2012, 9, 10))
+        for history in (known, garch_history)
+    ]
+    last = rows[0].iloc[-1]
+    unknown = ["actual", "actual_log_return", "target_session"]
+    pd.testing.assert_series_equal(
+        last.drop(unknown),
+        rows[1].set_index("session", drop=False).loc[last["session"]].drop(unknown),
+        check_names=False,
+    )
+
+
+def test_a_fit_that_is_asked_for_rows_it_learned_from_learns_nothing_from_them(boosted, garch_history):
+    model = boosted[0].evaluated
+    asked = pd.Series("test", index=garch_history["session"].iloc[100:200])
+    rows = predict_sessions(model, garch_history, asked, ticker="GARCH", fold="wf_00", following=date(2012, 9, 10))
+    half = np.log(rows["upper_90"] / rows["predicted"]) / rows["volatility"]
+    assert half.to_numpy() == pytest.approx(np.full(100, half.iloc[0]))
+
+
+def test_rows_held_at_the_cap_are_counted_and_stay_in_order(boosted, garch_history, garch_splits, garch_features):
+    """Calibrated on scores a hundred times too small, the widths run into the cap within months."""
+    small = Calibration(tuple(np.asarray(boosted[0].evaluated.calibration.scores) / 100))
+    trained = replace(boosted[0], evaluated=replace(boosted[0].evaluated, calibration=small))
+    rows = predict_all(trained, garch_history, garch_splits, ticker="GARCH", calendar="XNYS")
+    scored = rows[rows["fold"] == "holdout"]
+    assert scored["capped"].iloc[0] == 0
+    assert scored["capped"].iloc[-1] == 4
+    assert check_predictions(rows, garch_splits, garch_features) == []
 
 
 def test_only_the_sessions_asked_for_are_predicted(boosted, garch_history):

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stock_assets.forecasting import addresses
 from stock_assets.forecasting import features as feature_formulas
-from stock_assets.forecasting import training
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import ArtifactMismatch, TooFewRows
 from stock_assets.forecasting.features import FEATURES, compute_features
@@ -81,7 +81,7 @@ def test_a_damaged_fit_is_fitted_again(run, store):
 def test_whatever_changes_a_fit_changes_its_address(change, run, garch_history, garch_splits, monkeypatch):
     before = run()
     if change == "code":
-        monkeypatch.setattr(training, "code_version", lambda _: "other code")
+        monkeypatch.setattr(addresses, "code_version", lambda _: "other code")
     if change == "features":
         monkeypatch.setattr(feature_formulas, "FEATURES", FEATURES[:-1])
     later_start = garch_splits["role"].mask(garch_splits.index < 5, "purged")
@@ -129,9 +129,9 @@ def test_the_random_walks_scores_are_its_returns_over_volatility(run, garch_hist
     scores = pd.Series(scale.to_numpy(), index=garch_history["session"])
     learned = rows_of(garch_splits, "train")
     asked = learned.to_numpy()[len(learned) // 3 :]  # the first third is only learned from
-    np.testing.assert_allclose(trained.evaluated.calibration.scores, np.sort(scores[asked]))
+    np.testing.assert_allclose(trained.evaluated.calibration.scores, scores[asked])
     later = garch_splits["session"][garch_splits["role"].isin(["validation", "test"])]
-    np.testing.assert_allclose(trained.final.calibration.scores, np.sort(scores[np.concatenate([asked, later])]))
+    np.testing.assert_allclose(trained.final.calibration.scores, scores[np.concatenate([asked, later])])
     assert trained.final.manifest.interval_quantiles["90"] == trained.final.calibration.quantile(90)
 
 
