@@ -76,6 +76,10 @@ class Forecaster(ABC):
             )
         return self._fit(history, progress)
 
+    def standardisation(self, history: pd.DataFrame) -> Mapping[str, Floats]:
+        """Scales that a fit on `history` holds, computed from it alone; the audit compares. None for most models."""
+        return {}
+
     @abstractmethod
     def _fit(self, history: pd.DataFrame, progress: Progress) -> "Fitted": ...
 
@@ -115,6 +119,10 @@ class Fitted(ABC):
 
         The value of a row uses that row and earlier ones only; NaN where there is too little context before it.
         """
+
+    def standardisation(self) -> Mapping[str, Floats]:
+        """The scales it holds, as `Forecaster.standardisation` names them."""
+        return {}
 
     @abstractmethod
     def save(self, folder: Path) -> None:

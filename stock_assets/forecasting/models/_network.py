@@ -103,7 +103,7 @@ class NetworkForecaster(Forecaster):
         windows = cut_windows(history, self.window, self.target)
         label = labels(history, self.target)[self.window - 1 :, np.newaxis]
         learning, stopping = split_for_stopping(len(windows))
-        inputs, output = MinMaxScaler.fit(windows[learning]), MinMaxScaler.fit(label[learning])
+        inputs, output = _scalers(windows, label)
         x = inputs.scale(windows).astype(np.float32)
         y = output.scale(label)[:, 0].astype(np.float32)
         network = self.make_network(y[learning])
@@ -111,6 +111,11 @@ class NetworkForecaster(Forecaster):
             network, (x[learning], y[learning]), (x[stopping], y[stopping]), settings=self, progress=progress
         )
         return NetworkFitted(self, network, inputs, output, losses)
+
+    def standardisation(self, history: pd.DataFrame) -> Mapping[str, Floats]:
+        """Lowest and highest input and label of the rows learned from."""
+        windows = cut_windows(history, self.window, self.target)
+        return _as_arrays(*_scalers(windows, labels(history, self.target)[self.window - 1 :, np.newaxis]))
 
     @abstractmethod
     def make_network(self, y: Singles) -> Network:
@@ -160,12 +165,26 @@ class NetworkFitted(Fitted):
             predicted[window - 1 :] = to_log_return(outputs, adj_close, target)
         return predicted
 
+    def standardisation(self) -> Mapping[str, Floats]:
+        """See `NetworkForecaster.standardisation`."""
+        return _as_arrays(self.inputs, self.output)
+
     def save(self, folder: Path) -> None:
         """Write scalers and losses as JSON and the weights in the framework's own format."""
         scalers = {"inputs": self.inputs.to_json(), "output": self.output.to_json()}
         (folder / _SCALERS_FILE).write_text(json.dumps(scalers, indent=1), encoding="utf-8")
         (folder / _LOSSES_FILE).write_text(json.dumps(asdict(self.losses), indent=1), encoding="utf-8")
         self.network.save(folder)
+
+
+def _scalers(windows: Floats, label: Floats) -> tuple[MinMaxScaler, MinMaxScaler]:
+    """Of inputs and labels, from the rows learned from: those that stop the training do not count."""
+    learning, _ = split_for_stopping(len(windows))
+    return MinMaxScaler.fit(windows[learning]), MinMaxScaler.fit(label[learning])
+
+
+def _as_arrays(inputs: MinMaxScaler, output: MinMaxScaler) -> dict[str, Floats]:
+    return {"inputs": np.stack([inputs.low, inputs.high]), "output": np.stack([output.low, output.high])}
 
 
 def train(

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -44,8 +45,7 @@ class Sarima(Forecaster):
 
     def _fit(self, history: pd.DataFrame, progress: Progress) -> "FittedSarima":
         differences = _differences(history, self)[1:]
-        # In units of its own standard deviation, so that the optimiser's tolerances mean the same for every ticker.
-        scale = float(differences.std()) or 1.0
+        scale = _scale(differences)
         model = _arma(differences / scale)
         for number, start in enumerate(_STARTS, start=1):
             with warnings.catch_warnings(), _one_thread():
@@ -60,6 +60,10 @@ class Sarima(Forecaster):
             f"from any of {len(_STARTS)} starting points",
             cure="raise max_iterations, fetch a longer history (--lookback), or leave sarima out (--models)",
         )
+
+    def standardisation(self, history: pd.DataFrame) -> Mapping[str, Floats]:
+        """What differences are divided by."""
+        return {"differences": np.array([_scale(_differences(history, self)[1:])])}
 
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> "FittedSarima":
@@ -95,6 +99,10 @@ class FittedSarima(Fitted):
         levels = history["adj_close"].to_numpy(float)
         return to_log_return(levels + ahead, levels, self.forecaster.target)
 
+    def standardisation(self) -> Mapping[str, Floats]:
+        """See `Sarima.standardisation`."""
+        return {"differences": np.array([self.scale])}
+
     def save(self, folder: Path) -> None:
         """Write the parameters."""
         content = {"parameters": list(self.parameters), "scale": self.scale}
@@ -105,6 +113,11 @@ def _differences(history: pd.DataFrame, forecaster: Sarima) -> Floats:
     if forecaster.target == "log_return":
         return history["log_return"].to_numpy(float)
     return history["adj_close"].diff().to_numpy(float)
+
+
+def _scale(differences: Floats) -> float:
+    """In units of their own standard deviation the optimiser's tolerances mean the same for every ticker."""
+    return float(differences.std()) or 1.0
 
 
 def _arma(differences: Floats) -> Any:

@@ -1,5 +1,6 @@
 """Gradient-boosted trees (XGBoost) on the feature table."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +12,7 @@ from stock_assets.forecasting.models._base import Fitted, Floats, Progress
 from stock_assets.forecasting.models._tabular import (
     TABULAR_CONTEXT,
     TabularForecaster,
+    TrainingTable,
     by_target,
     input_rows,
     training_table,
@@ -45,6 +47,15 @@ class XGBoost(TabularForecaster):
     context: ClassVar[int | None] = TABULAR_CONTEXT
     calibration_folds: ClassVar[int] = 3
     uses_features: ClassVar[bool] = True
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "n_estimators": (50, 150, 300),
+        "max_depth": (1, 2, 3),
+        "learning_rate": (0.01, 0.03, 0.1),
+        "min_child_rows": (20, 40, 80),
+        "subsample": (0.5, 0.8),
+        "colsample": (0.3, 0.5, 0.8),
+        "reg_lambda": (1.0, 10.0, 100.0),
+    }
 
     n_estimators: int = by_target(log_return=150, price=100)
     max_depth: int = by_target(log_return=2, price=6)
@@ -58,8 +69,7 @@ class XGBoost(TabularForecaster):
         import xgboost
 
         table = training_table(history, self.target)
-        center = 0.0 if self.target == "log_return" else float(table.labels.mean())
-        scale = float(table.labels.std()) or 1.0
+        center, scale = self._label_scale(table)
         rows = xgboost.DMatrix(table.inputs, label=(table.labels - center) / scale, feature_names=list(table.columns))
         booster = xgboost.train(
             self._parameters(),
@@ -69,6 +79,14 @@ class XGBoost(TabularForecaster):
         )
         booster.set_attr(center=repr(center), scale=repr(scale))
         return FittedXGBoost(self, booster)
+
+    def _label_scale(self, table: TrainingTable) -> tuple[float, float]:
+        center = 0.0 if self.target == "log_return" else float(table.labels.mean())
+        return center, float(table.labels.std()) or 1.0
+
+    def standardisation(self, history: pd.DataFrame) -> Mapping[str, Floats]:
+        """Centre and scale of the labels learned from."""
+        return {"label": np.array(self._label_scale(training_table(history, self.target)))}
 
     def _parameters(self) -> dict[str, Any]:
         return {
@@ -111,9 +129,13 @@ class FittedXGBoost(Fitted):
         predicted = np.full(len(history), np.nan)
         if is_complete.any():
             raw = self.booster.predict(xgboost.DMatrix(inputs[is_complete], feature_names=names, nthread=1))
-            center, scale = (float(self.booster.attr(key) or "nan") for key in ("center", "scale"))
+            center, scale = self.standardisation()["label"]
             predicted[is_complete] = center + scale * raw.astype(float)
         return to_log_return(predicted, history["adj_close"].to_numpy(float), self.forecaster.target)
+
+    def standardisation(self) -> Mapping[str, Floats]:
+        """See `XGBoost.standardisation`."""
+        return {"label": np.array([float(self.booster.attr(key) or "nan") for key in ("center", "scale")])}
 
     def save(self, folder: Path) -> None:
         """Write the booster in XGBoost's binary JSON."""
