@@ -14,6 +14,7 @@ from stock_assets.sources.base import Source
 from storage.lake import Lake
 
 if TYPE_CHECKING:
+    from stock_assets.tracking.store import TrackingStore
     from storage.publisher import Publication
 
 
@@ -42,6 +43,17 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type 
         from storage.publisher import Publisher
 
         return Publisher(self.path).publish()
+
+
+class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Warehouse
+    """MLflow. The environment names the store; nothing is imported or opened before something is tracked."""
+
+    @cached_property
+    def store(self) -> "TrackingStore":
+        """The door to it."""
+        from stock_assets.tracking.store import TrackingStore
+
+        return TrackingStore.of(load_settings())
 
 
 class PriceSource(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Warehouse

@@ -4,7 +4,8 @@
 """
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stock_assets.errors import StockAssetsError
@@ -14,6 +15,9 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _QUIET = {
     "DO_NOT_TRACK": "1",  # Evidently and others that honour the common name
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # it tells of every table it makes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds: nobody waits for a tracking server that does not answer
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "DAGSTER_DISABLE_TELEMETRY": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",  # errors only; TensorFlow greets with its CPU features otherwise
     "BOKEH_RESOURCES": "server",  # the dashboard asks no other host for its scripts
@@ -33,12 +37,22 @@ class Settings:
         source: default price source for tickers that have none yet (`yahoo`, `sample` or `csv`).
         csv_dir: folder of `TICKER.csv` files for the `csv` source.
         lookback: how far back a first fetch reaches, for example `5y` or `18mo`.
+        webhook: where announcements are posted as JSON; empty: nowhere. A secret: its path usually holds a token.
+        mlflow: address of the MLflow store as given: empty for the one in the home, `off` for none. May be secret.
+        mlflow_ui: where `mlflow ui` is opened, for links; a server's own address where the store is one.
+        dagster_ui: where Dagster's UI is opened, for links.
+        mlflow_versions: registered versions kept of each model of a ticker.
     """
 
     home: Path
     source: str = "yahoo"
     csv_dir: Path | None = None
     lookback: str = "5y"
+    webhook: str = field(default="", repr=False)
+    mlflow: str = field(default="", repr=False)
+    mlflow_ui: str = "http://127.0.0.1:5000"
+    dagster_ui: str = "http://127.0.0.1:3000"
+    mlflow_versions: int = 10
 
     @property
     def lake_dir(self) -> Path:
@@ -56,6 +70,18 @@ class Settings:
         return self.home / "models"
 
     @property
+    def mlflow_dir(self) -> Path:
+        """MLflow's store and what the tracking keeps beside it."""
+        return self.home / "mlflow"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Address of the MLflow store; empty where tracking is off."""
+        if self.mlflow == "off":
+            return ""
+        return self.mlflow or f"sqlite:///{self.mlflow_dir / 'mlflow.db'}"
+
+    @property
     def dagster_dir(self) -> Path:
         """Dagster's runs, events and logs."""
         return self.home / "dagster"
@@ -70,7 +96,38 @@ def load_settings() -> Settings:
         source=env.get("STOCK_ASSETS_SOURCE") or "yahoo",
         csv_dir=Path(csv_dir).expanduser().resolve() if csv_dir else None,
         lookback=env.get("STOCK_ASSETS_LOOKBACK") or "5y",
+        webhook=_webhook(env.get("STOCK_ASSETS_WEBHOOK", "")),
+        mlflow=env.get("STOCK_ASSETS_MLFLOW_URI", ""),
+        mlflow_ui=_mlflow_ui(env.get("STOCK_ASSETS_MLFLOW_UI_URL", ""), env.get("STOCK_ASSETS_MLFLOW_URI", "")),
+        dagster_ui=(env.get("STOCK_ASSETS_DAGSTER_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
+        mlflow_versions=_count("STOCK_ASSETS_MLFLOW_VERSIONS", env.get("STOCK_ASSETS_MLFLOW_VERSIONS") or "10"),
     )
+
+
+def redact(text: str) -> str:
+    """`text` without the secrets of the environment: the webhook's address, and passwords in any address."""
+    webhook = os.environ.get("STOCK_ASSETS_WEBHOOK")
+    if webhook:
+        text = text.replace(webhook, "(webhook)")
+    return re.sub(r"(?<=://)[^/@\s]+(?=@)", "(password)", text)
+
+
+def _webhook(given: str) -> str:
+    if given and not given.startswith(("https://", "http://")):
+        raise InvalidSetting("STOCK_ASSETS_WEBHOOK is no http or https address", cure="correct it or leave it empty")
+    return given
+
+
+def _mlflow_ui(given: str, store: str) -> str:
+    if not given and store.startswith(("https://", "http://")):
+        given = re.sub(r"(?<=://)[^/@\s]+@", "", store)  # a link that people see holds no password
+    return (given or "http://127.0.0.1:5000").rstrip("/")
+
+
+def _count(name: str, given: str) -> int:
+    if not given.isdecimal() or int(given) < 1:
+        raise InvalidSetting(f"{name} is {given!r}; expected a whole number from 1", cure=f"correct {name}")
+    return int(given)
 
 
 def _home(given: str | None) -> Path:

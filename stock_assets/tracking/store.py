@@ -1,0 +1,117 @@
+"""The door to MLflow: the client, addresses people can open, the lock of a home, and what counts as unreachable."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stock_assets.errors import StockAssetsError
+from stock_assets.settings import Settings, quiet_libraries, redact
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "stock-assets"
+_LONGEST = 300  # characters of MLflow's own words that are shown
+
+
+class TrackingUnavailable(StockAssetsError):
+    """MLflow could not be reached or refused; the work itself goes on."""
+
+
+@dataclass(frozen=True)
+class TrackingStore:
+    """One MLflow store, seen from one home.
+
+    Attributes:
+        uri: its address; empty: tracking is off.
+        folder: what tracking keeps in the home: the default store, artifacts, notes of runs that are not ended.
+        ui: where people open MLflow.
+        dagster_ui: where people open Dagster.
+        versions: registered versions kept of each model of a ticker.
+    """
+
+    uri: str = field(repr=False)
+    folder: Path
+    ui: str
+    dagster_ui: str
+    versions: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "TrackingStore":
+        """The store that the settings name."""
+        return cls(
+            settings.mlflow_uri, settings.mlflow_dir, settings.mlflow_ui, settings.dagster_ui, settings.mlflow_versions
+        )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is tracked."""
+        return bool(self.uri)
+
+    @property
+    def address(self) -> str:
+        """`uri` without any password."""
+        return redact(self.uri)
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """MLflow's client. Importing it takes a second or two, and a fresh store as long to lay out."""
+        quiet_libraries()
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """The experiment of all runs, made when it is missing. Its artifacts are in the home where the store is."""
+        found = self.client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        with self.locked("experiment"):
+            found = self.client.get_experiment_by_name(EXPERIMENT)
+            if found is not None:
+                return str(found.experiment_id)
+            is_here = self.uri.startswith("sqlite:")
+            location = (self.folder / "artifacts").as_uri() if is_here else None
+            return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
+
+    def link(self, run_id: str) -> str:
+        """Where a run is seen in MLflow's UI."""
+        return f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
+
+    def dagster_link(self, run_id: str) -> str:
+        """Where a run is seen in Dagster's UI."""
+        return f"{self.dagster_ui}/runs/{run_id}"
+
+    @contextmanager
+    def locked(self, subject: str) -> Iterator[None]:
+        """One process of this home at a time; the lock goes with its process, however that ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{subject}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
+        """Around what talks to MLflow, and only that: every way it fails becomes one error.
+
+        Raises:
+            TrackingUnavailable: it cannot be reached, or refuses.
+        """
+        quiet_libraries()
+        from alembic.util.exc import CommandError
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError, CommandError, OSError) as error:
+            said = redact(" ".join(str(error).split()))[:_LONGEST]
+            raise TrackingUnavailable(
+                f"MLflow at {self.address} could not be used ({type(error).__name__}: {said})",
+                cure="start it or correct STOCK_ASSETS_MLFLOW_URI, then train again: finished fits are only tracked",
+            ) from error
