@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stock_assets.forecasting.addresses import code_version
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
@@ -35,7 +36,7 @@ from stock_assets.forecasting.manifest import digest
 from stock_assets.forecasting.models import BENCHMARK, discover
 from stock_assets.forecasting.predictions import predict_all
 from stock_assets.forecasting.splits import holdout_splits, roles
-from stock_assets.forecasting.training import code_version, train
+from stock_assets.forecasting.training import train
 from stock_assets.sources.csv import CsvSource
 from stock_assets.sources.sample import FIRST_SESSION, LAST_SESSION, SampleSource
 from tests.synthetic import ar1_bars

@@ -28,7 +28,8 @@ from stock_assets.forecasting.models._base import Floats
 _MANIFEST = "manifest.json"
 _CALIBRATION = "calibration.json"
 _CURRENT = "current.json"
-_TEMPORARY = ".writing-"
+TEMPORARY = ".writing-"
+"""Start of the name of what is being written, before the id of the process that writes."""
 _RETRAIN = "train this model again (stock-assets train)"
 
 
@@ -86,7 +87,7 @@ class ArtifactStore:
         """
         target = self.folder(manifest.ticker, manifest.model, manifest.version)
         target.parent.mkdir(parents=True, exist_ok=True)
-        writing = target.parent / f"{_TEMPORARY}{os.getpid()}-{manifest.version}"
+        writing = target.parent / f"{TEMPORARY}{os.getpid()}-{manifest.version}"
         shutil.rmtree(writing, ignore_errors=True)
         writing.mkdir()
         fitted.save(writing)
@@ -147,7 +148,7 @@ class ArtifactStore:
     def set_current(self, ticker: str, model: str, versions: Mapping[Kind, str]) -> None:
         """Point at the versions in use, all kinds at once."""
         pointer = self._models(ticker, model) / _CURRENT
-        writing = pointer.with_name(f"{_TEMPORARY}{os.getpid()}-{_CURRENT}")
+        writing = pointer.with_name(f"{TEMPORARY}{os.getpid()}-{_CURRENT}")
         _write_json(writing, dict(versions))
         writing.replace(pointer)
         _fsync(pointer.parent)
@@ -176,8 +177,8 @@ class ArtifactStore:
     def sweep(self) -> list[Path]:
         """Remove what writers that are no longer alive left behind; returns what was removed."""
         swept = []
-        for path in sorted(self.root.glob(f"ticker=*/*/{_TEMPORARY}*")):
-            if _is_alive(int(path.name.removeprefix(_TEMPORARY).split("-")[0])):
+        for path in sorted(self.root.glob(f"ticker=*/*/{TEMPORARY}*")):
+            if _is_alive(int(path.name.removeprefix(TEMPORARY).split("-")[0])):
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             swept.append(path)

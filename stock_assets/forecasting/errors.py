@@ -65,3 +65,7 @@ class UnknownForecast(StockAssetsError):
 
 class LostBars(StockAssetsError):
     """The bars that something was made from can no longer be put together from what is stored."""
+
+
+class InvalidPlan(StockAssetsError):
+    """A backtest whose window, step or cadence is out of range."""

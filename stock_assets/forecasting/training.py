@@ -7,32 +7,27 @@
 Nothing here chooses settings, and nothing of validation or test reaches the evaluated fit.
 """
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stock_assets.forecasting import intervals, shrinkage, volatility
+from stock_assets.forecasting import intervals
+from stock_assets.forecasting.addresses import Rows, address, code_version, used_features_version
 from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel, Trained
 from stock_assets.forecasting.errors import TooFewRows
-from stock_assets.forecasting.features import features_version
 from stock_assets.forecasting.intervals import Calibration
-from stock_assets.forecasting.manifest import Kind, Manifest, digest, hash_rows, library_versions, major
+from stock_assets.forecasting.manifest import Kind, Manifest, hash_rows, library_versions
 from stock_assets.forecasting.models import Forecaster, Progress, quiet
-from stock_assets.forecasting.models import __path__ as models_path
 from stock_assets.forecasting.models._base import Fitted, Floats
 from stock_assets.forecasting.shrinkage import Shrinkage
 from stock_assets.forecasting.splits import HOLDOUT, roles
 from stock_assets.forecasting.volatility import forecast_volatility
-
-Rows = NDArray[np.intp]
 
 _PURGED = 1
 """Sessions left out between an inner fold's training rows and the rows it predicts."""
@@ -175,7 +170,7 @@ class _Job:
             libraries=library_versions(self.forecaster.libraries),
             data_version=hash_rows(self._known(rows)),
             code_version=code_version(self.forecaster),
-            features_version=_features_version(self.forecaster),
+            features_version=used_features_version(self.forecaster),
             train_start=self._session(rows[0]),
             train_end=self._session(rows[-1]),
             n_train=len(rows),
@@ -263,49 +258,3 @@ def inner_folds(rows: Rows, forecaster: Forecaster) -> list[tuple[Rows, Rows]]:
             cure="fetch a longer history (--lookback) or leave this ticker out",
         )
     return [(np.concatenate(blocks[:number])[:-_PURGED], blocks[number]) for number in range(1, n_folds + 1)]
-
-
-def address(
-    forecaster: Forecaster,
-    known: pd.DataFrame,
-    rows: Rows,
-    *,
-    ticker: str,
-    kind: str,
-    inputs: Mapping[str, Any],
-) -> str:
-    """Content address of work on training rows: of a fit, or of a search before it.
-
-    Args:
-        known: the history up to the last of `rows`.
-        rows: positions of the training labels in it, ascending.
-        kind: which work.
-        inputs: what else it depends on, JSON-able.
-    """
-    libraries = library_versions(forecaster.libraries)
-    return digest(
-        {
-            "ticker": ticker,
-            "model": forecaster.name,
-            "kind": kind,
-            "settings": forecaster.settings(),
-            "data": hash_rows(known),
-            "first_session": f"{known['session'].iloc[rows[0]]:%Y-%m-%d}",
-            "code": code_version(forecaster),
-            "features": _features_version(forecaster),
-            "libraries": {name: major(number) for name, number in libraries.items()},
-            **inputs,
-        }
-    )
-
-
-def _features_version(forecaster: Forecaster) -> str | None:
-    return features_version() if forecaster.uses_features else None
-
-
-def code_version(forecaster: Forecaster) -> str:
-    """Hash of the source that makes a fit: the model's file, what models share, and how they are calibrated."""
-    shared = [path for folder in models_path for path in Path(folder).glob("_*.py")]
-    modules = (sys.modules[type(forecaster).__module__], intervals, shrinkage, volatility, sys.modules[__name__])
-    files = [*shared, *(Path(str(module.__file__)) for module in modules)]
-    return digest({path.name: path.read_text() for path in files})

@@ -1,5 +1,6 @@
 """A random forest (scikit-learn) on the feature table."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -44,6 +45,11 @@ class RandomForest(TabularForecaster):
     context: ClassVar[int | None] = TABULAR_CONTEXT
     calibration_folds: ClassVar[int] = 3
     uses_features: ClassVar[bool] = True
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "max_depth": (2, 3, 4, 6, 8),
+        "min_leaf_share": (0.02, 0.05, 0.1),
+        "max_features": (0.2, 0.33, 0.5, 1.0),
+    }
 
     n_estimators: int = by_target(log_return=200, price=100)
     max_depth: int = by_target(log_return=4, price=0)

@@ -1,0 +1,262 @@
+"""The walk-forward backtest: which sessions each fold learns from and predicts, and what became of it.
+
+    labelled sessions  |---- first_train ----|p|-- step --|-- step --|-- st
+    wf_00               train                 p  test
+    wf_01               train                            p  test          (refit_every 1, expanding)
+
+Folds are anchored at the ticker's first labelled session (docs/adr/0064): a later day lengthens the last fold or begins
+a new one, and earlier fits stay what they are. One session is purged before each test block (`splits.py`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from stock_assets.forecasting import metrics
+from stock_assets.forecasting.addresses import Rows
+from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel
+from stock_assets.forecasting.errors import InvalidPlan, TooFewRows
+from stock_assets.forecasting.findings import Finding
+from stock_assets.forecasting.manifest import table_row
+from stock_assets.forecasting.models import Forecaster, Progress, quiet
+from stock_assets.forecasting.predictions import check_predictions, predict_sessions
+from stock_assets.forecasting.sessions import next_session
+from stock_assets.forecasting.splits import MIN_TRAIN, check_splits
+from stock_assets.forecasting.training import fit_fold
+from stock_assets.forecasting.tuning import search
+
+Window = Literal["expanding", "rolling"]
+
+FIRST_TRAIN = 378
+"""Sessions the first fold learns from: a year and a half, a little more than any model needs."""
+STEP = 126
+"""Sessions a fold predicts: half a year."""
+_PURGED = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a history is divided into folds.
+
+    Attributes:
+        window: what a fold learns from: everything before it, or as many sessions as the first fold.
+        first_train: labelled sessions the first fold learns from.
+        step: sessions each fold predicts; the last one has what is left.
+        refit_every: folds that share one fit.
+
+    Raises:
+        InvalidPlan: a value that is out of range.
+    """
+
+    window: str = "expanding"
+    first_train: int = FIRST_TRAIN
+    step: int = STEP
+    refit_every: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no backtest can be made of."""
+        if self.window not in get_args(Window):
+            raise InvalidPlan(
+                f"the backtest's window is {self.window!r}, expected {' or '.join(get_args(Window))}",
+                cure="correct --window, or backtest_settings in the run's configuration",
+            )
+        for name, least in (("first_train", MIN_TRAIN), ("step", 1), ("refit_every", 1)):
+            value = getattr(self, name)
+            if value < least:
+                raise InvalidPlan(
+                    f"the backtest's {name} is {value}, expected at least {least}",
+                    cure=f"correct --{name.replace('_', '-')}, or backtest_settings in the run's configuration",
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One fold.
+
+    Attributes:
+        number: from 0, in time order.
+        plan: what it is a part of.
+        refitted: whether it has a fit of its own; otherwise it uses that of the latest earlier fold that has.
+        train: sessions whose labels its fit learned from, ascending.
+        test: as-of sessions to predict from, ascending; all have a label.
+    """
+
+    number: int
+    plan: Plan
+    refitted: bool
+    train: pd.DatetimeIndex
+    test: pd.DatetimeIndex
+
+    @property
+    def name(self) -> str:
+        """As in column `fold`."""
+        return f"wf_{self.number:02d}"
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What a backtest has to say.
+
+    Attributes:
+        predictions: rows of table `predictions`, role test.
+        folds: rows of table `backtest_folds`.
+        trials: rows of table `tuning_trials`; none where nothing was searched.
+    """
+
+    predictions: pd.DataFrame
+    folds: pd.DataFrame
+    trials: pd.DataFrame
+
+
+def plan_folds(features: pd.DataFrame, plan: Plan) -> list[Fold]:
+    """Divide one ticker's labelled sessions into folds. Which sessions are tested does not depend on `refit_every`.
+
+    Args:
+        features: rows of table `features` of one ticker; those without a label (the newest) are in no fold.
+        plan: how.
+
+    Raises:
+        TooFewRows: no session would be left to predict; names both numbers.
+    """
+    rows = features.sort_values("session")
+    labelled = pd.DatetimeIndex(rows.loc[rows["target_log_return"].notna(), "session"])
+    first_test = plan.first_train + _PURGED
+    if len(labelled) <= first_test:
+        raise TooFewRows(
+            f"a backtest that first learns from {plan.first_train} sessions needs at least {first_test + 1} with "
+            f"features and a next session, and there are {len(labelled)}",
+            cure="fetch a longer history (--lookback) or leave the ticker out",
+        )
+    folds: list[Fold] = []
+    for number, start in enumerate(range(first_test, len(labelled), plan.step)):
+        refitted = number % plan.refit_every == 0
+        stop = start - _PURGED
+        begin = stop - plan.first_train if plan.window == "rolling" else 0
+        train = labelled[begin:stop] if refitted else folds[-1].train
+        folds.append(Fold(number, plan, refitted, train, labelled[start : start + plan.step]))
+    return folds
+
+
+def run_backtest(
+    forecaster: Forecaster,
+    history: pd.DataFrame,
+    folds: Sequence[Fold],
+    *,
+    ticker: str,
+    calendar: str,
+    store: ArtifactStore,
+    now: Callable[[], datetime],
+    tune: int = 0,
+    progress: Progress = quiet,
+) -> Backtest:
+    """Fit where a fold has a fit of its own, and predict each fold. Fits that the store has are not repeated.
+
+    Args:
+        forecaster: the model and its settings.
+        history: the ticker's whole history (`build_history`).
+        folds: all folds, from `plan_folds`.
+        ticker: symbol.
+        calendar: exchange calendar name.
+        store: where fits are kept.
+        now: clock, aware; asked when a fit ends.
+        tune: trials of a search for settings within each fit's own training window; 0 for none.
+        progress: told which fold is at work, and what the model says.
+
+    Raises:
+        TooFewRows: too few rows for the model or for its calibration.
+    """
+    following = next_session(calendar, history["session"].iloc[-1].date())
+    lead = _position(history, folds[0].train[0])
+    predictions, rows, trials = [], [], []
+    for fold in folds:
+        say = _prefixed(progress, f"fold {fold.number + 1}/{len(folds)}")
+        if fold.refitted:
+            known, learned = _window(history, fold, lead)
+            found = search(forecaster, known, learned, ticker=ticker, budget=tune, store=store, progress=say)
+            fit = fit_fold(found.forecaster, known, learned, ticker=ticker, store=store, now=now, progress=say)
+            trials.append(found.trials)
+        role = pd.Series("test", index=fold.test)
+        predicted = predict_sessions(fit, history, role, ticker=ticker, fold=fold.name, following=following)
+        say(f"{len(predicted)} sessions predicted from {fold.test[0]:%Y-%m-%d}")
+        predictions.append(predicted)
+        rows.append(_row(fold, fit, predicted))
+    return Backtest(pd.concat(predictions, ignore_index=True), pd.DataFrame(rows), pd.concat(trials, ignore_index=True))
+
+
+def as_splits(folds: Sequence[Fold], features: pd.DataFrame) -> pd.DataFrame:
+    """The folds in the form of table `splits`: train, test, and purged for the sessions between them.
+
+    Args:
+        folds: from `plan_folds`.
+        features: what they were planned on.
+    """
+    parts = []
+    for fold in folds:
+        rows = features.loc[features["session"].between(fold.train[0], fold.test[-1]), ["ticker", "session"]]
+        role = np.select(
+            [rows["session"].isin(fold.train), rows["session"].isin(fold.test)], ["train", "test"], "purged"
+        )
+        parts.append(rows.assign(fold=fold.name, role=role))
+    return pd.concat(parts, ignore_index=True)
+
+
+def check_backtest(predictions: pd.DataFrame, folds: Sequence[Fold], features: pd.DataFrame) -> list[Finding]:
+    """Check the folds by the rules of every split, and the predictions of one model by those of every prediction.
+
+    Args:
+        predictions: from `run_backtest`.
+        folds: what it was run on.
+        features: what they were planned on.
+    """
+    splits = as_splits(folds, features)
+    findings = [*check_splits(splits, features), *check_predictions(predictions, splits, features)]
+    silent = [fold for fold in folds if fold.name not in set(predictions["fold"])]
+    if silent:
+        names = ", ".join(fold.name for fold in silent)
+        sessions = tuple(session.date() for fold in silent for session in fold.test)
+        findings.append(Finding("predictions_complete", "error", f"folds without a prediction: {names}", sessions))
+    return findings
+
+
+def _window(history: pd.DataFrame, fold: Fold, lead: int) -> tuple[pd.DataFrame, Rows]:
+    """What a fold's fit may look at, and the positions in it of the labels it learns from.
+
+    A window that rolls takes along as many sessions of inputs before its first label as the first fold has.
+    """
+    first, last = _position(history, fold.train[0]), _position(history, fold.train[-1])
+    start = first - lead
+    known = history.iloc[start : last + 1].reset_index(drop=True)
+    return known, np.flatnonzero(known["session"].isin(fold.train))
+
+
+def _position(history: pd.DataFrame, session: pd.Timestamp) -> int:
+    return int(history["session"].searchsorted(session))
+
+
+def _row(fold: Fold, fit: StoredModel, predicted: pd.DataFrame) -> dict[str, Any]:
+    made = table_row(fit.manifest)
+    scores = predicted["actual"], predicted["predicted"], predicted["naive"]
+    return {
+        **{name: made[name] for name in ("ticker", "model", "train_start", "train_end", "n_train", "data_version")},
+        **{name: made[name] for name in ("code_version", "seed", "hyper_parameters", "fitted_at", "fit_seconds")},
+        "model_version": made["version"],
+        "fold": fold.name,
+        "window": fold.plan.window,
+        "step": fold.plan.step,
+        "refit_every": fold.plan.refit_every,
+        "refitted": fold.refitted,
+        "test_start": fold.test[0],
+        "test_end": fold.test[-1],
+        "n_test": len(predicted),
+        "rmse": metrics.rmse(scores[0], scores[1]) if len(predicted) else np.nan,
+        "rmse_random_walk": metrics.rmse(scores[0], scores[2]) if len(predicted) else np.nan,
+        "skill_vs_naive": metrics.skill_vs_naive(*scores) if len(predicted) else np.nan,
+    }
+
+
+def _prefixed(progress: Progress, prefix: str) -> Progress:
+    return lambda message: progress(f"{prefix}: {message}")
