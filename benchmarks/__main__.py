@@ -8,6 +8,7 @@ PARTS = {
     "Lineage against bare fits": ["benchmarks.lineage"],
     "Training speed of the networks": ["benchmarks.training"],
     "Features against pandas": ["benchmarks.features"],
+    "Scores of a universe": ["benchmarks.evaluation"],
     "Publishing and querying": ["benchmarks.publish"],
     "Storage under load": ["benchmarks.storage_load", "load"],
 }

@@ -38,9 +38,10 @@ def definition() -> str:
 
 
 def view_columns(connection: duckdb.DuckDBPyConnection, view: View) -> list[Column]:
-    """A view's columns in order; meaning and unit are those of the column of the same name in the tables it reads."""
+    """A view's columns in order: those of the same name in the tables it reads, and those it computes."""
     sources = [TABLES[word] for word in re.findall(r"\w+", view.sql) if word in TABLES]
     known = {column.name: column for table in reversed(sources) for column in table.columns}
+    known |= {column.name: column for column in view.computed}
     names = connection.execute(
         "SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND database_name = current_database() "
         "ORDER BY column_index",

@@ -81,8 +81,9 @@ def time(name: str, meaning: str, nullable: bool = False) -> Column:
 
 @dataclass(frozen=True)
 class View:
-    """One published view."""
+    """One published view. `computed` are the columns that no table it reads has."""
 
     name: str
     meaning: str
     sql: str
+    computed: tuple[Column, ...] = ()

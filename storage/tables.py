@@ -185,7 +185,11 @@ EVALUATION = Table(
         MODEL,
         SCHEME,
         text("role", "validation, test or live"),
-        text("rows_version", "hash of the rows scored, which resampled figures are kept by", nullable=True),
+        text(
+            "rows_version",
+            "hash of the rows scored, of all models of the scheme and role; resampled figures are kept by it",
+            nullable=True,
+        ),
         count("n", "rows scored"),
         date("first_session", "first target session scored"),
         date("last_session", "last target session scored"),
@@ -213,7 +217,7 @@ EVALUATION = Table(
         number("skill_upper", "upper end of the 95 % block-bootstrap interval of skill_vs_naive", nullable=True),
         number(
             "minimum_detectable_skill",
-            "least skill that n rows would show at 5 %, one-sided, four times out of five",
+            "least skill that Clark-West at 5 % would find in n rows four times out of five; null where none is",
             nullable=True,
         ),
         number("clark_west_p", "one-sided p-value that the model beats the random walk it nests", nullable=True),
@@ -389,9 +393,7 @@ POOLED_EVALUATION = Table(
         count("n_tickers", "tickers"),
         count("n_sessions", "target sessions, each of which counts once in the variance"),
         count("n", "rows"),
-        number(
-            "skill", "1 - square root of the mean of MSE / MSE of the random walk, over rows in units of volatility"
-        ),
+        number("skill", "1 - RMSE / RMSE of the random walk, of log returns in units of their volatility forecast"),
         number("clark_west_t", "pooled Clark-West statistic, clustered by session", nullable=True),
         number("clark_west_p", "its one-sided p-value", nullable=True),
         count("n_discoveries", "tickers whose Clark-West p-value survives Benjamini-Hochberg at 5 %"),

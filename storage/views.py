@@ -3,7 +3,7 @@
 What belongs here: SQL over the tables, one view an entry. What does not: queries that take values (`queries.py`).
 """
 
-from storage.schema import View
+from storage.schema import View, count, flag, number
 
 VIEWS: tuple[View, ...] = (
     View(
@@ -12,9 +12,34 @@ VIEWS: tuple[View, ...] = (
         """
         SELECT ticker, scheme, role, model, n, rmse, rmse_random_walk, mae, mae_random_walk, mape, mase, skill_vs_naive,
                skill_lower, skill_upper, minimum_detectable_skill, directional_accuracy, std_ratio, clark_west_p,
-               dm_hln_p, mcs_p, crps, coverage_90, width_90
+               dm_hln_p, dm_hln_abs_p, pesaran_timmermann_p, mcs_p, crps, coverage_90, width_90
         FROM evaluation ORDER BY ticker, scheme, role, rmse, model
         """,
+    ),
+    View(
+        "discoveries",
+        "Which tickers a model beats the random walk on, at a false discovery rate of 5 % over all tickers.",
+        """
+        WITH tested AS (
+            SELECT *, row_number() OVER (family ORDER BY coalesce(clark_west_p, 1), ticker) AS rank,
+                   count(*) OVER family AS n_tickers
+            FROM evaluation WHERE model <> 'random_walk'
+            WINDOW family AS (PARTITION BY scheme, role, model)
+        ), adjusted AS (
+            SELECT *, least(1, min(coalesce(clark_west_p, 1) * n_tickers / rank) OVER (
+                PARTITION BY scheme, role, model ORDER BY rank ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+            )) AS adjusted_p
+            FROM tested
+        )
+        SELECT scheme, role, model, ticker, n, skill_vs_naive, clark_west_p, adjusted_p,
+               adjusted_p < 0.05 AS is_discovery, n_tickers
+        FROM adjusted ORDER BY scheme, role, model, adjusted_p, clark_west_p, ticker
+        """,
+        (
+            number("adjusted_p", "clark_west_p adjusted over all tickers by Benjamini-Hochberg; no answer counts as 1"),
+            flag("is_discovery", "whether adjusted_p is below 5 %"),
+            count("n_tickers", "tickers on which the model was tested"),
+        ),
     ),
     View(
         "latest_forecasts",

@@ -7,6 +7,7 @@ from stock_assets.forecasting import metrics
 from stock_assets.forecasting.errors import UnequalRows
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.models import BENCHMARK
+from stock_assets.forecasting.power import LEVEL
 from stock_assets.forecasting.scores import RESAMPLED, Scored, point_scores, resampled_scores, rows_version
 from stock_assets.forecasting.splits import HOLDOUT, LIVE, WALK_FORWARD, roles
 
@@ -96,7 +97,7 @@ def evaluate(predictions: pd.DataFrame, *, scale_mae: float, earlier: pd.DataFra
     for group, rows in known.groupby(_GROUP):
         scheme, role = map(str, group)
         if scheme != LIVE:
-            _check_same_rows(rows, subject=f"{scheme} {role}")
+            _check_same_rows(rows, scheme=scheme, role=role)
         models = {str(model): Scored.of(own) for model, own in rows.groupby("model")}
         version = rows_version(models)
         if not all((scheme, role, model, version) in stored for model in models):
@@ -128,9 +129,11 @@ def as_markdown(evaluation: pd.DataFrame) -> str:
             f"**{scheme} · {role}**: {first['n']} sessions, {first['first_session']:%Y-%m-%d} to "
             f"{first['last_session']:%Y-%m-%d}",
             "",
-            "| model | RMSE | MAE | MAPE | skill | right direction | Clark–West p | 90 % coverage | 90 % width |",
+            "| model | RMSE | MAE | skill | 95 % interval | right direction | Clark–West p | 90 % coverage | width |",
             "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
             *(_markdown_row(row) for _, row in rows.iterrows()),
+            "",
+            _in_words(rows),
             "",
         ]
     return "\n".join(parts).rstrip()
@@ -162,6 +165,15 @@ def _holdout_roles(rows: pd.DataFrame) -> pd.Series:
     return role
 
 
+def _all_alike(rows: pd.DataFrame) -> bool:
+    """Whether every model has the same sessions, of rows sorted by model and session; quick, and nearly always true."""
+    sizes = rows["model"].value_counts()
+    if (sizes != sizes.iloc[0]).any():
+        return False
+    by_model = (rows[name].to_numpy().reshape(len(sizes), -1) for name in _ROW)
+    return all(bool((values == values[0]).all()) for values in by_model)
+
+
 def _rows_of(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[_ROW].sort_values(_ROW, ignore_index=True)
 
@@ -172,17 +184,33 @@ def _resampled_before(earlier: pd.DataFrame) -> dict[tuple[str, str, str, str], 
     return dict(zip(keys, figures, strict=True))
 
 
-def _check_same_rows(rows: pd.DataFrame, *, subject: str) -> None:
-    expected = pd.MultiIndex.from_frame(rows[["fold", "target_session"]].drop_duplicates())
+def _check_same_rows(rows: pd.DataFrame, *, scheme: str, role: str) -> None:
+    if _all_alike(rows):
+        return
+    expected = pd.MultiIndex.from_frame(rows[_ROW].drop_duplicates())
     for model, own in rows.groupby("model"):
-        lacking = expected.difference(pd.MultiIndex.from_frame(own[["fold", "target_session"]]))
+        lacking = expected.difference(pd.MultiIndex.from_frame(own[_ROW]))
         if len(lacking):
             sessions = ", ".join(f"{session:%Y-%m-%d}" for _, session in lacking[:3])
             raise UnequalRows(
-                f"{model} lacks {len(lacking)} of the {len(expected)} {subject} sessions that other models predicted "
-                f"({sessions}{' …' if len(lacking) > 3 else ''}); expected the same sessions for all",
-                cure=f"materialise predictions/{model} again",
+                f"{model} lacks {len(lacking)} of the {len(expected)} {scheme} {role} sessions that other models "
+                f"predicted ({sessions}{' …' if len(lacking) > 3 else ''}); expected the same sessions for all",
+                cure=f"materialise {'backtest' if scheme == WALK_FORWARD else 'predictions'}/{model} again",
             )
+
+
+def _in_words(rows: pd.DataFrame) -> str:
+    """What the figures of one scheme and role say, and what so few rows cannot."""
+    better = rows[(rows["clark_west_p"] < LEVEL) & (rows["rmse"] < rows["rmse_random_walk"])]["model"]
+    least = rows["minimum_detectable_skill"].iloc[0]
+    verdict = (
+        f"Better than the random walk by Clark–West at {LEVEL:.0%}, each tested alone: {', '.join(better)}."
+        if len(better)
+        else "No model is shown to be better than the random walk."
+    )
+    if np.isnan(least):
+        return f"{verdict} So few sessions can show no skill at all."
+    return f"{verdict} A skill below {least:.1%} would mostly go unseen in {rows['n'].iloc[0]} sessions."
 
 
 def _markdown_row(row: pd.Series) -> str:
@@ -191,8 +219,8 @@ def _markdown_row(row: pd.Series) -> str:
         f"**{row['model']}** (benchmark)" if is_benchmark else row["model"],
         f"{row['rmse']:.3f}",
         f"{row['mae']:.3f}",
-        f"{row['mape']:.2%}",
         "–" if is_benchmark else f"{row['skill_vs_naive']:+.2%}",
+        "–" if np.isnan(row["skill_lower"]) else f"{row['skill_lower']:+.2%} to {row['skill_upper']:+.2%}",
         _or_dash(row["directional_accuracy"], ".1%"),
         _or_dash(row["clark_west_p"], ".3f"),
         f"{row['coverage_90']:.1%}",

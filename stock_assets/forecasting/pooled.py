@@ -1,0 +1,132 @@
+"""Pooled evaluation: each model over all tickers at once.
+
+One ticker's skill is too small to show; the sum of many may not be. Errors are in units of each row's volatility
+forecast, so that no ticker and no crisis speaks for all, and days are the clusters, since one market moves all tickers.
+The tables of a universe do not fit in memory beside each other: each ticker is reduced to sums by session first.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from stock_assets.forecasting.models import BENCHMARK
+from stock_assets.forecasting.power import LEVEL
+
+GROUP = ["scheme", "role", "model"]
+_DAY = [*GROUP, "target_session"]
+_SUMS = ["n", "adjusted", "squared", "squared_naive"]
+
+
+def session_sums(predictions: pd.DataFrame, evaluation: pd.DataFrame) -> pd.DataFrame:
+    """Reduce one ticker to what pooling needs.
+
+    Args:
+        predictions: the ticker's rows of table `predictions`, all models.
+        evaluation: its rows of table `evaluation`: what was left out there is left out here.
+
+    Returns:
+        One row per scheme, role, model and target session: the number of rows and the sums of the Clark–West adjusted
+        difference, of the squared error and of the random walk's, all of log returns in units of volatility.
+    """
+    scored = predictions[predictions["actual_log_return"].notna()].merge(evaluation[GROUP], on=GROUP)
+    actual = scored["actual_log_return"] / scored["volatility"]
+    error = actual - scored["predicted_log_return"] / scored["volatility"]
+    sums = scored[_DAY].assign(
+        n=1,
+        adjusted=actual**2 - error**2 + (scored["predicted_log_return"] / scored["volatility"]) ** 2,
+        squared=error**2,
+        squared_naive=actual**2,
+    )
+    return sums.groupby(_DAY, as_index=False)[_SUMS].sum()
+
+
+def pool(sums: Iterable[pd.DataFrame], evaluation: pd.DataFrame, *, evaluated_at: datetime) -> pd.DataFrame:
+    """Score every model over all tickers.
+
+    Args:
+        sums: of each ticker, from `session_sums`; read one after the other.
+        evaluation: rows of table `evaluation` of all tickers.
+        evaluated_at: now, aware.
+
+    Returns:
+        Frame of table `pooled_evaluation`, typed also where it is empty.
+    """
+    total = pd.DataFrame(columns=[*_DAY, *_SUMS])
+    for part in sums:
+        both = pd.concat([total, part], ignore_index=True) if len(total) else part
+        total = both.groupby(_DAY, as_index=False)[_SUMS].sum()
+    p_values = dict(iter(evaluation.groupby(GROUP)["clark_west_p"]))
+    rows = []
+    for group, days in total.groupby(GROUP):
+        t, p_value = clustered_mean_test(days["adjusted"], days["n"])
+        is_benchmark = group[-1] == BENCHMARK
+        rows.append(
+            {
+                **dict(zip(GROUP, group, strict=True)),
+                "n_tickers": len(p_values[group]),
+                "n_sessions": len(days),
+                "n": days["n"].sum(),
+                "skill": 1 - np.sqrt(days["squared"].sum() / days["squared_naive"].sum()),
+                "clark_west_t": t,
+                "clark_west_p": p_value,
+                "n_discoveries": 0 if is_benchmark else int(is_discovery(p_values[group]).sum()),
+                "evaluated_at": pd.Timestamp(evaluated_at).tz_convert("UTC"),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
+
+
+def clustered_mean_test(sums: ArrayLike, counts: ArrayLike) -> tuple[float, float]:
+    """Test that the mean of all values is above 0, where values of one cluster depend on each other.
+
+    The variance of the mean is G / (G − 1) · Σ (sum − count · mean)² / N² over G clusters of N values (Liang & Zeger
+    1986, Biometrika 73; with the small-sample factor of Cameron & Miller 2015, Journal of Human Resources 50). Of the
+    adjusted differences of Clark & West (2007), over a panel, it is their test pooled.
+
+    Args:
+        sums: sum of the values of each cluster, shape (G,).
+        counts: how many there are, shape (G,).
+
+    Returns:
+        t statistic and one-sided p-value from Student's t with G − 1 degrees of freedom; NaN where there are fewer than
+        two clusters or no variation.
+    """
+    from scipy.special import stdtr
+
+    total, count = np.asarray(sums, dtype=float), np.asarray(counts, dtype=float)
+    n_clusters, mean = len(total), total.sum() / count.sum()
+    if n_clusters < 2:
+        return float("nan"), float("nan")
+    variance = n_clusters / (n_clusters - 1) * np.sum((total - count * mean) ** 2) / count.sum() ** 2
+    if not variance > np.finfo(float).eps ** 2 * mean**2:
+        return float("nan"), float("nan")
+    t = float(mean / np.sqrt(variance))
+    return t, float(stdtr(n_clusters - 1, -t))
+
+
+def is_discovery(p_values: "pd.Series[float]", *, level: float = LEVEL) -> "pd.Series[bool]":
+    """Which tests reject when the expected share of false ones among those that do is to stay below `level`.
+
+    Benjamini & Hochberg (1995), Journal of the Royal Statistical Society B 57. View `discoveries` is the same in SQL.
+
+    Args:
+        p_values: one a ticker. NaN counts as a test that was made and found nothing.
+        level: of the false discovery rate.
+    """
+    from scipy.stats import false_discovery_control
+
+    if p_values.empty:
+        return p_values < level
+    return pd.Series(false_discovery_control(p_values.fillna(1.0)) < level, index=p_values.index)
+
+
+_TYPES = {
+    **dict.fromkeys(GROUP, "object"),
+    **dict.fromkeys(["n_tickers", "n_sessions", "n"], "int64"),
+    **dict.fromkeys(["skill", "clark_west_t", "clark_west_p"], "float64"),
+    "n_discoveries": "int64",
+    "evaluated_at": "datetime64[ns, UTC]",
+}
