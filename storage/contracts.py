@@ -207,7 +207,7 @@ def _check_partition(table: Table, frame: pd.DataFrame, partition: Mapping[str, 
 def _check_tickers(table: Table, frame: pd.DataFrame) -> None:
     if "ticker" not in table.column_names:
         return
-    for ticker in frame["ticker"].unique():
+    for ticker in frame["ticker"].dropna().unique():  # a null where it is allowed names no ticker
         try:
             validate_ticker(ticker)
         except InvalidTicker as error:

@@ -120,3 +120,12 @@ def _select(reader: Reader, sql: str, where: Mapping[str, object], *, order: str
 
 def _is_one(value: object) -> bool:
     return isinstance(value, str) or not isinstance(value, Collection)
+
+
+def newest_sessions(reader: Reader) -> pd.DataFrame:
+    """Each ticker that has bars, with calendar, source, status and the session of its newest bar, by ticker."""
+    return reader.frame(
+        "SELECT ticker, calendar, tickers.source, status, max(session) AS newest_session "
+        "FROM tickers JOIN prices USING (ticker) GROUP BY ALL ORDER BY ticker",
+        [],
+    )

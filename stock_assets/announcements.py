@@ -1,0 +1,78 @@
+"""Announcements: what people should hear of, told once, in the log, a table, and to a webhook if there is one.
+
+No secret gets out: messages pass `settings.redact`, and the webhook's address is never printed.
+"""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import pandas as pd
+
+from stock_assets.forecasting.manifest import digest
+from stock_assets.resources import Warehouse
+from stock_assets.settings import load_settings, redact
+
+Kind = Literal["failure", "champion", "retraining", "restated", "stale"]
+_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """Something worth hearing of.
+
+    Attributes:
+        about: what identifies it beside kind and ticker (a run, a decision, a session), so that it is told once.
+    """
+
+    kind: Kind
+    message: str
+    about: str
+    ticker: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """Hash of kind, ticker and what it is about."""
+        return digest({"kind": self.kind, "ticker": self.ticker, "about": self.about})
+
+
+def announce(announcement: Announcement, *, warehouse: Warehouse, now: datetime, log: Callable[[str], object]) -> bool:
+    """Tell it, unless it has been told. Returns whether it was news.
+
+    A webhook that cannot be reached is logged; the announcement stands in the table `announcements` all the same.
+    """
+    message = redact(announcement.message)
+    row = {
+        "announcement_id": announcement.identity,
+        "announced_at": pd.Timestamp(now).floor("us"),
+        "kind": announcement.kind,
+        "ticker": announcement.ticker,
+        "message": message,
+    }
+    if not warehouse.lake.append("announcements", pd.DataFrame([row]), only_new=True):
+        return False
+    warehouse.publish()
+    log(message)
+    webhook = load_settings().webhook
+    if webhook:
+        problem = _post(webhook, {"text": message, "kind": announcement.kind, "ticker": announcement.ticker})
+        if problem:
+            log(f"the webhook did not take this announcement: {problem}")
+    return True
+
+
+def _post(url: str, content: dict[str, str | None]) -> str | None:
+    """Post JSON; returns what went wrong, without the address, or None."""
+    body = json.dumps(content).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  (settings allow http and https only)
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310  (as above)
+            return None
+    except urllib.error.HTTPError as error:
+        return f"it answered {error.code}"
+    except OSError as error:
+        return f"it could not be reached ({type(error).__name__})"

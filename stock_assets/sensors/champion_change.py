@@ -1,0 +1,32 @@
+"""A new champion is announced, with the reason it was chosen."""
+
+import dagster as dg
+
+from stock_assets.announcements import Announcement, announce
+from stock_assets.clock import Clock
+from stock_assets.resources import Warehouse
+from stock_assets.sensors._materialized import materialized_since
+
+
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Looks at every materialisation of champion: where the model differs from the decision before, the "
+    "change and its reason are announced. The first decision of a ticker is no change.",
+)
+def champion_change(
+    context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
+) -> dg.SensorResult | dg.SkipReason:
+    """Announce the champions that changed."""
+    news, cursor = materialized_since(context.instance, "champion", context.cursor)
+    told = 0
+    for ticker in dict.fromkeys(one.ticker for one in news):
+        history = warehouse.lake.read("champion", ticker=ticker).sort_values("decided_at")
+        if len(history) > 1 and history["model"].iloc[-1] != history["model"].iloc[-2]:
+            before, now = history.iloc[-2], history.iloc[-1]
+            message = f"{ticker}: {now['model']} replaces {before['model']} as champion. {now['reason']}"
+            change = Announcement("champion", message, about=now["decided_at"].isoformat(), ticker=ticker)
+            told += announce(change, warehouse=warehouse, now=clock.now(), log=context.log.info)
+    return dg.SensorResult(
+        cursor=cursor, skip_reason=None if told else f"{len(news)} decisions since the last look, no new champion"
+    )

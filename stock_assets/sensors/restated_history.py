@@ -1,0 +1,51 @@
+"""A restated history marks what was made from the old one."""
+
+import dagster as dg
+
+from stock_assets.announcements import Announcement, announce
+from stock_assets.clock import Clock
+from stock_assets.forecasting.models import discover
+from stock_assets.resources import Warehouse
+from stock_assets.sensors._materialized import Materialized, materialized_since
+
+
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Looks at every materialisation of prices: where earlier sessions were restated (a dividend, a split, "
+    "a correction), the ticker's models get an observation that says so, and it is announced. The daily run has "
+    "already made features and predictions from the new history; the next training replaces the models.",
+)
+def restated_history(
+    context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
+) -> dg.SensorResult | dg.SkipReason:
+    """Mark the models of restated tickers."""
+    news, cursor = materialized_since(context.instance, "prices", context.cursor)
+    restated = [one for one in news if one.metadata.get("restated_sessions")]
+    for one in restated:
+        announcement = Announcement("restated", _sentence(one), about=one.run_id, ticker=one.ticker)
+        announce(announcement, warehouse=warehouse, now=clock.now(), log=context.log.info)
+    return dg.SensorResult(
+        cursor=cursor,
+        asset_events=[mark for one in restated for mark in _marks(one)],
+        skip_reason=None if restated else f"{len(news)} updates since the last look, no restated history",
+    )
+
+
+def _sentence(one: Materialized) -> str:
+    return (
+        f"{one.ticker}: {one.metadata['restated_sessions']} sessions of its history were restated; its models were "
+        "trained on the history before"
+    )
+
+
+def _marks(one: Materialized) -> list[dg.AssetObservation]:
+    return [
+        dg.AssetObservation(
+            dg.AssetKey(["model", name]),
+            partition=one.ticker,
+            description=_sentence(one),
+            metadata={"restated_sessions": int(str(one.metadata["restated_sessions"])), "restated_by_run": one.run_id},
+        )
+        for name in discover()
+    ]
