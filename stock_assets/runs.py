@@ -20,14 +20,14 @@ from stock_assets.settings import Settings, prepare_dagster
 from stock_assets.terminal import failure_line
 from storage.lake import Lake
 
-_PARTITION_TAG = "dagster/partition"
+PARTITION_TAG = "dagster/partition"
 # A run may take this long between its launch and its first word.
 _START_TIMEOUT = timedelta(minutes=5)
 _STOPS = {signal.SIGINT, signal.SIGTERM}
 _INTERRUPTED = "it was interrupted — run it again; finished fits are kept"
 _KILLED = "its run was killed — run it again; finished fits are kept"
 _TERMINAL: dict[str, Any] = {"terminal": {}}
-_UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _run(instance: dg.DagsterInstance, work: Work) -> Outcome:
         dg.reconstructable(lineage_job),
         instance=instance,
         run_config=work.run_config,
-        tags={_PARTITION_TAG: work.ticker},
+        tags={PARTITION_TAG: work.ticker},
         asset_selection=sorted(work.assets),
     ) as result:
         return _outcome(work.ticker, result.success, result.all_events)
@@ -167,12 +167,12 @@ def _available(reading: socket.socket) -> bytes:
 def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[Work]:
     """Mark as failed every run whose process is gone (killed, or the machine went down), and return their work."""
     unfinished = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
         run = record.dagster_run
         if _is_alive(instance, record):
             continue
         instance.report_run_failed(run, "The process of this run is gone; it was found so at the next start.")
-        ticker = run.tags.get(_PARTITION_TAG, "")
+        ticker = run.tags.get(PARTITION_TAG, "")
         if Lake(settings.lake_dir).read("tickers", ticker=ticker).empty:
             continue  # removed from the universe since
         _mark_failed(settings, ticker, _KILLED)
