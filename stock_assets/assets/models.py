@@ -24,6 +24,7 @@ def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
         kinds=set(model.libraries[:1]),
         description=f"{model.description} Two fits: `evaluated` on train rows only, `final` on all labelled rows.",
         ins={name: dg.AssetIn(name) for name in ("prices", "features", "splits")},
+        deps=[dg.AssetKey(["model", parent]) for parent in model.parents],
     )
     def fitted(
         context: dg.AssetExecutionContext,

@@ -1,10 +1,12 @@
 """Where fitted models live: immutable folders, addressed by what went into the fit.
 
-    root/ticker=<ticker>/<model>/<version>/   the model's own files, calibration.json, manifest.json (written last)
+    root/ticker=<ticker>/<model>/<version>/   the model's own files, calibration.json, out_of_fold.parquet and
+                                              manifest.json (written last)
     root/ticker=<ticker>/<model>/current.json which version of each kind is in use; replaced atomically
 
 A folder is written under a temporary name, fsynced and renamed, so a version exists whole or not at all. Nothing is
-read from a folder before the hash of every file has been checked against the manifest.
+read from a folder before the hash of every file has been checked against the manifest. A combination's manifest names
+the versions of its parents, which are read from the same store after the same checks.
 """
 
 import hashlib
@@ -12,7 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,11 @@ from stock_assets.forecasting.intervals import Calibration
 from stock_assets.forecasting.manifest import KINDS_IN_USE, Kind, Manifest, library_versions, major, table_row
 from stock_assets.forecasting.models import Fitted, discover
 from stock_assets.forecasting.models._base import Floats
+from stock_assets.forecasting.models._combination import Combination
 
 _MANIFEST = "manifest.json"
 _CALIBRATION = "calibration.json"
+_OUT_OF_FOLD = "out_of_fold.parquet"
 _CURRENT = "current.json"
 TEMPORARY = ".writing-"
 """Start of the name of what is being written, before the id of the process that writes."""
@@ -41,11 +45,15 @@ class StoredModel:
         fitted: the model itself, whose predictions are raw.
         calibration: scores its intervals come from.
         manifest: what it is.
+        out_of_fold: what it would have published on its calibration folds, one row for each predicted training session
+            in ascending order: `session`, `predicted` and `actual` (log returns) and `volatility`. No row of validation
+            or test is among them.
     """
 
     fitted: Fitted
     calibration: Calibration
     manifest: Manifest
+    out_of_fold: pd.DataFrame = field(compare=False, repr=False)
 
     def predict(self, history: pd.DataFrame) -> Floats:
         """Predicted log return to the next session of every row, shape (len(history),): shrinkage times the raw one."""
@@ -79,25 +87,27 @@ class ArtifactStore:
         """Where a version is kept, whether it exists or not."""
         return self._models(ticker, model) / version
 
-    def save(self, fitted: Fitted, calibration: Calibration, manifest: Manifest) -> StoredModel:
+    def save(self, model: StoredModel) -> StoredModel:
         """Write a model whole; a folder of that version that does not verify is replaced, one that does is kept.
 
-        Args:
-            manifest: `files` is filled in here.
+        Returns:
+            The model with the manifest as stored, `files` filled in.
         """
+        manifest = model.manifest
         target = self.folder(manifest.ticker, manifest.model, manifest.version)
         target.parent.mkdir(parents=True, exist_ok=True)
         writing = target.parent / f"{TEMPORARY}{os.getpid()}-{manifest.version}"
         shutil.rmtree(writing, ignore_errors=True)
         writing.mkdir()
-        fitted.save(writing)
-        _write_json(writing / _CALIBRATION, calibration.to_json())
+        model.fitted.save(writing)
+        model.out_of_fold.to_parquet(writing / _OUT_OF_FOLD, index=False)
+        _write_json(writing / _CALIBRATION, model.calibration.to_json())
         complete = replace(manifest, files=_hashes(writing))
         for name in complete.files:
             _fsync(writing / name)
         _write_json(writing / _MANIFEST, asdict(complete))
         _fsync(writing)
-        return StoredModel(fitted, calibration, self._move_into_place(writing, target, complete))
+        return replace(model, manifest=self._move_into_place(writing, target, complete))
 
     def _move_into_place(self, writing: Path, target: Path, manifest: Manifest) -> Manifest:
         address = manifest.ticker, manifest.model, manifest.version
@@ -125,14 +135,27 @@ class ArtifactStore:
         """The manifest of a version, after every check that loading makes.
 
         Raises:
-            ArtifactMismatch: the folder is missing, incomplete, changed, of another model, or from other libraries.
+            ArtifactMismatch: the folder is missing, incomplete, changed, of another model, or from other libraries; or
+                that is true of a fit that this one combines.
         """
         folder = self.folder(ticker, model, version)
         manifest = _read_manifest(folder)
         _check_identity(folder, manifest, ticker, model, version)
         _check_files(folder, manifest)
         _check_libraries(folder, manifest)
+        for parent, parent_version in manifest.parents.items():
+            self._check_parent(manifest, parent, parent_version)
         return manifest
+
+    def _check_parent(self, manifest: Manifest, parent: str, version: str) -> None:
+        try:
+            self.manifest(manifest.ticker, parent, version)
+        except ArtifactMismatch as error:
+            raise ArtifactMismatch(
+                f"{manifest.model} {manifest.version} combines {parent} {version}, which cannot be used: "
+                f"{error.problem}",
+                cure=f"train {parent} and {manifest.model} again (stock-assets train)",
+            ) from error
 
     def load(self, ticker: str, model: str, version: str) -> StoredModel:
         """Read a model back, without running any code that is in its folder.
@@ -143,7 +166,16 @@ class ArtifactStore:
         manifest = self.manifest(ticker, model, version)
         folder = self.folder(ticker, model, version)
         calibration = Calibration.from_json(json.loads((folder / _CALIBRATION).read_text()))
-        return StoredModel(discover()[model].load(folder, manifest.settings), calibration, manifest)
+        return StoredModel(
+            self._load_fitted(folder, manifest), calibration, manifest, pd.read_parquet(folder / _OUT_OF_FOLD)
+        )
+
+    def _load_fitted(self, folder: Path, manifest: Manifest) -> Fitted:
+        model = discover()[manifest.model]
+        if not issubclass(model, Combination):
+            return model.load(folder, manifest.settings)
+        parents = [self.load(manifest.ticker, name, version) for name, version in manifest.parents.items()]
+        return model.load(folder, manifest.settings, parents)
 
     def set_current(self, ticker: str, model: str, versions: Mapping[Kind, str]) -> None:
         """Point at the versions in use, all kinds at once."""

@@ -34,6 +34,7 @@ class Manifest:
         splits: role → [first session, last session, sessions], as they stood.
         shrinkage: see `Shrinkage`; None where predictions are used as they are.
         interval_quantiles: level → half width of the interval in units of volatility.
+        parents: model → version of the stored fits it combines; empty for a model that learns from bars.
         fitted_at: end of the fit, ISO time in UTC.
         fit_seconds: wall time of the fit.
         files: file name → SHA-256.
@@ -56,6 +57,7 @@ class Manifest:
     splits: dict[str, list[Any]]
     shrinkage: dict[str, float] | None
     interval_quantiles: dict[str, float]
+    parents: dict[str, str]
     fitted_at: str
     fit_seconds: float
     files: dict[str, str]

@@ -4,12 +4,13 @@
     train                → evaluated fit ──────────────────┴→ predicts validation and test
     all labelled rows    → final fit, calibrated with those scores and the evaluated fit's on validation and test
 
-Nothing here chooses settings, and nothing of validation or test reaches the evaluated fit.
+Nothing here chooses settings, and nothing of validation or test reaches the evaluated fit. A combination has no folds
+of its own: it is calibrated on the mean of what its parents said on theirs.
 """
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,9 +26,11 @@ from stock_assets.forecasting.intervals import Calibration
 from stock_assets.forecasting.manifest import Kind, Manifest, hash_rows, library_versions
 from stock_assets.forecasting.models import Forecaster, Progress, quiet
 from stock_assets.forecasting.models._base import Fitted, Floats
+from stock_assets.forecasting.models._combination import Combination
+from stock_assets.forecasting.out_of_sample import Calibrated, as_published, asked_rows, measure, score
+from stock_assets.forecasting.parents import check_parents, in_use
 from stock_assets.forecasting.shrinkage import Shrinkage
 from stock_assets.forecasting.splits import HOLDOUT, roles
-from stock_assets.forecasting.volatility import forecast_volatility
 
 _PURGED = 1
 """Sessions left out between an inner fold's training rows and the rows it predicts."""
@@ -56,7 +59,8 @@ def train(
         history: the ticker's whole history (`build_history`). Rows before the first train row are inputs.
         splits: the ticker's rows of table `splits`.
         ticker: symbol.
-        store: where fits are kept; those it already has are loaded, not repeated.
+        store: where fits are kept; those it already has are loaded, not repeated. A combination finds there the fits of
+            its parents that are in use.
         now: clock, aware; asked when a fit ends.
         fold: which fold's boundaries to use.
         progress: told what is being done.
@@ -64,11 +68,12 @@ def train(
 
     Raises:
         TooFewRows: too little history for the model or for its calibration.
+        NotTrained: a model that is to be combined has no fit on these very rows.
     """
     role = roles(splits, fold).reindex(pd.DatetimeIndex(history["session"])).to_numpy(dtype=object)
     job = _Job(forecaster, history, role, ticker, store, now, progress, starting)
-    evaluated = job.on_train_rows("evaluated")
-    final = job.final(evaluated)
+    evaluated = job.with_parents("evaluated", job.train_rows).on_train_rows("evaluated")
+    final = job.with_parents("final", job.labelled_rows).final(evaluated)
     store.set_current(
         ticker, forecaster.name, {"evaluated": evaluated.manifest.version, "final": final.manifest.version}
     )
@@ -88,6 +93,7 @@ def fit_fold(
     """Fit one model once, calibrated on inner folds of its training rows: a fit of the walk-forward backtest.
 
     Args:
+        forecaster: the model and its settings; a combination with its parents' fits of this fold at hand.
         rows: positions in `history` of the labels to learn from, ascending. Nothing after the last of them is seen, and
             earlier rows of `history` are inputs.
 
@@ -95,18 +101,11 @@ def fit_fold(
 
     Raises:
         TooFewRows: too few rows for the model or for its calibration.
+        NotTrained: the models that are to be combined are not at hand.
     """
     role = np.full(len(history), None, dtype=object)
     role[rows] = "train"
     return _Job(forecaster, history, role, ticker, store, now, progress).on_train_rows("backtest")
-
-
-@dataclass(frozen=True)
-class _Calibrated:
-    """What out-of-sample predictions said about a model."""
-
-    shrinkage: Shrinkage | None
-    calibration: Calibration
 
 
 @dataclass(frozen=True)
@@ -120,19 +119,36 @@ class _Job:
     progress: Progress
     starting: Callable[[], None] = _nobody_listens
 
+    @property
+    def train_rows(self) -> Rows:
+        """Positions of the train rows."""
+        return np.flatnonzero(self.role == "train")
+
+    @property
+    def labelled_rows(self) -> Rows:
+        """Positions of all labels from the first train row on."""
+        first = self.train_rows[0]
+        return np.asarray(first + np.flatnonzero(np.isfinite(self._actual[first:])))
+
+    def with_parents(self, kind: Kind, rows: Rows) -> "_Job":
+        """This job with the fits in use that the model combines, if any, proven to have learned from `rows`."""
+        if not isinstance(self.forecaster, Combination):
+            return self
+        fits = in_use(self.forecaster, kind, ticker=self.ticker, store=self.store)
+        bound = self.forecaster.combining(fits)
+        check_parents(bound, kind, self.history, rows, lead=int(rows[0]))
+        return replace(self, forecaster=bound)
+
     def on_train_rows(self, kind: Kind) -> StoredModel:
         """The fit on train rows, calibrated on inner folds of them."""
-        train_rows = np.flatnonzero(self.role == "train")
-        return self._fit_once(kind, train_rows, self._calibrate_on_inner_folds, inputs={})
+        return self._fit_once(kind, self.train_rows, self._calibrate_on_train_rows, inputs={})
 
     def final(self, evaluated: StoredModel) -> StoredModel:
         """The fit on all labelled rows, calibrated on everything the evaluated fit never learned from."""
-        first = np.flatnonzero(self.role == "train")[0]
-        rows = first + np.flatnonzero(np.isfinite(self._actual[first:]))
         # Its intervals depend on the evaluated fit's, so its address does too.
         return self._fit_once(
             "final",
-            rows,
+            self.labelled_rows,
             lambda _: self._calibrate_on_later_rows(evaluated),
             inputs={"evaluated": evaluated.manifest.version},
         )
@@ -141,9 +157,10 @@ class _Job:
         self,
         kind: Kind,
         rows: Rows,
-        calibrate: Callable[[Rows], _Calibrated],
-        inputs: Mapping[str, str],
+        calibrate: Callable[[Rows], Calibrated],
+        inputs: Mapping[str, Any],
     ) -> StoredModel:
+        inputs = {**inputs, "parents": self._parents()}
         version = address(self.forecaster, self._known(rows), rows, ticker=self.ticker, kind=kind, inputs=inputs)
         if self.store.verifies(self.ticker, self.forecaster.name, version):
             self.progress(f"{kind} fit {version} is in the store already")
@@ -154,10 +171,10 @@ class _Job:
         self.progress(f"{kind} fit on {len(rows)} sessions")
         fitted = self.forecaster.fit(self._known(rows), self.progress)
         manifest = self._manifest(kind, version, rows, calibrated, fit_seconds=time.perf_counter() - started)
-        return self.store.save(fitted, calibrated.calibration, manifest)
+        return self.store.save(StoredModel(fitted, calibrated.calibration, manifest, calibrated.out_of_fold))
 
     def _manifest(
-        self, kind: Kind, version: str, rows: Rows, calibrated: _Calibrated, *, fit_seconds: float
+        self, kind: Kind, version: str, rows: Rows, calibrated: Calibrated, *, fit_seconds: float
     ) -> Manifest:
         return Manifest(
             ticker=self.ticker,
@@ -177,49 +194,52 @@ class _Job:
             splits=self._boundaries(),
             shrinkage=calibrated.shrinkage.to_json() if calibrated.shrinkage else None,
             interval_quantiles={str(level): calibrated.calibration.quantile(level) for level in intervals.LEVELS},
+            parents=self._parents(),
             fitted_at=self.now().isoformat(),
             fit_seconds=fit_seconds,
             files={},
         )
 
+    def _parents(self) -> dict[str, str]:
+        fits = self.forecaster.of if isinstance(self.forecaster, Combination) else ()
+        return {parent.manifest.model: parent.manifest.version for parent in fits}
+
     def _known(self, rows: Rows) -> pd.DataFrame:
         return self.history.iloc[: rows[-1] + 1]
 
-    def _calibrate_on_inner_folds(self, rows: Rows) -> _Calibrated:
+    def _calibrate_on_train_rows(self, rows: Rows) -> Calibrated:
+        if isinstance(self.forecaster, Combination):
+            asked = self.forecaster.predict_out_of_fold()
+        else:
+            asked = self._predict_inner_folds(rows)
+        shrunk = measure(asked, self.forecaster.target)
+        published = as_published(asked, shrunk)
+        return Calibrated(shrunk, score(published), published)
+
+    def _predict_inner_folds(self, rows: Rows) -> pd.DataFrame:
         folds = inner_folds(rows, self.forecaster)
         predicted = np.full(len(self.history), np.nan)
         for number, (learn, ask) in enumerate(folds, start=1):
             self.progress(f"calibration fold {number}/{len(folds)}")
             fitted = self.forecaster.fit(self.history.iloc[: learn[-1] + 1], self.progress)
             predicted[ask] = self._ask(fitted, ask)
-        asked = np.concatenate([ask for _, ask in folds])
-        measured = self._measure(predicted, asked)
-        return _Calibrated(measured, self._score(predicted, asked, measured))
+        return asked_rows(self.history, predicted, np.concatenate([ask for _, ask in folds]))
 
-    def _calibrate_on_later_rows(self, evaluated: StoredModel) -> _Calibrated:
-        asked = np.flatnonzero(np.isin(self.role, ["validation", "test"]))
+    def _calibrate_on_later_rows(self, evaluated: StoredModel) -> Calibrated:
+        rows = np.flatnonzero(np.isin(self.role, ["validation", "test"]))
         predicted = np.full(len(self.history), np.nan)
-        predicted[asked] = self._ask(evaluated.fitted, asked)
-        later = self._measure(predicted, asked)
+        predicted[rows] = self._ask(evaluated.fitted, rows)
+        asked = asked_rows(self.history, predicted, rows)
+        later = measure(asked, self.forecaster.target)
         earlier = evaluated.manifest.shrinkage
         # Scores are of predictions as published: shrunk by what was known when they were made.
         stored = Shrinkage.from_json(earlier) if earlier else None
-        scores = self._score(predicted, asked, stored)
+        scores = score(as_published(asked, stored))
         pooled = later + stored if later and stored else None
-        return _Calibrated(pooled, Calibration.pooled([evaluated.calibration, scores]))
+        return Calibrated(pooled, Calibration.pooled([evaluated.calibration, scores]), evaluated.out_of_fold)
 
     def _ask(self, fitted: Fitted, rows: Rows) -> Floats:
         return fitted.predict(self.history.iloc[: rows[-1] + 1])[rows]
-
-    def _measure(self, predicted: Floats, rows: Rows) -> Shrinkage | None:
-        if self.forecaster.target == "price":
-            return None  # The reference formulation is shown as it is.
-        return Shrinkage.measure(predicted[rows], self._actual[rows], forecast_volatility(self.history)[rows])
-
-    def _score(self, predicted: Floats, rows: Rows, measured: Shrinkage | None) -> Calibration:
-        shrink = measured.coefficient if measured else 1.0
-        residuals = self._actual[rows] - shrink * predicted[rows]
-        return Calibration.from_residuals(residuals, forecast_volatility(self.history)[rows])
 
     @property
     def _actual(self) -> Floats:

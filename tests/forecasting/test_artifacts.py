@@ -128,7 +128,7 @@ def test_saving_a_version_again_keeps_the_first(kept, boosted):
     store, folder, address = kept
     final = boosted[0].final
     later = replace(final.manifest, fitted_at="2030-01-01T00:00:00+00:00")
-    assert store.save(final.fitted, final.calibration, later).manifest == final.manifest
+    assert store.save(replace(final, manifest=later)).manifest == final.manifest
     assert store.load(*address).manifest == final.manifest
     assert not list(folder.parent.glob(".writing-*"))
 
@@ -138,7 +138,7 @@ def test_saving_heals_a_damaged_version(kept, boosted):
     (folder / "model.ubj").unlink()
     assert not store.verifies(*address)
     final = boosted[0].final
-    store.save(final.fitted, final.calibration, final.manifest)
+    store.save(final)
     assert store.load(*address).manifest == final.manifest
 
 

@@ -108,8 +108,12 @@ def test_only_a_model_that_reads_features_depends_on_their_formulas(run, monkeyp
     assert run(RandomWalk()).final.manifest.version == walk.final.manifest.version
 
 
-def test_exactly_the_trees_read_features():
-    assert {name for name, model in discover().items() if model.uses_features} == {"xgboost", "random_forest"}
+def test_exactly_the_trees_and_what_combines_them_read_features():
+    assert {name for name, model in discover().items() if model.uses_features and not model.parents} == {
+        "xgboost",
+        "random_forest",
+    }
+    assert all(model.uses_features for model in discover().values() if model.parents)
 
 
 def test_one_more_day_refits_only_the_final_fit(run, garch_prices, garch_history):

@@ -1,0 +1,70 @@
+"""Which stored fits a combination is made of, and the proof that they learned from the rows it is asked for."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel
+from stock_assets.forecasting.errors import ArtifactMismatch, NotTrained
+from stock_assets.forecasting.manifest import Kind, Manifest, hash_rows
+from stock_assets.forecasting.models._combination import Combination
+
+
+def in_use(model: Combination, kind: Kind, *, ticker: str, store: ArtifactStore) -> list[StoredModel]:
+    """The fits of its parents that the store points at.
+
+    Raises:
+        NotTrained: a parent has none, or one that cannot be read.
+    """
+    fits = []
+    for name in model.parents:
+        try:
+            fits.append(store.load(ticker, name, store.current(ticker, name)[kind]))
+        except ArtifactMismatch as error:
+            problem = f"{model.name} combines {name}, whose {kind} fit cannot be used: {error.problem}"
+            raise NotTrained(problem, cure=model.cure) from error
+    return fits
+
+
+def check_parents(model: Combination, kind: Kind, history: pd.DataFrame, rows: NDArray[np.intp], *, lead: int) -> None:
+    """Prove that the parents at hand may be combined into a fit on `rows` of `history`.
+
+    Each must be of this kind and target, and have learned from these bars. Evaluated and final fits must have learned
+    from exactly these rows. Fits of a backtest may have learned from fewer of the newest (a model that is refitted less
+    often), never from later ones.
+
+    Args:
+        model: a combination with its parents at hand.
+        kind: of the fit that is to be made.
+        history: the ticker's whole history.
+        rows: positions of the labels to learn from, ascending.
+        lead: sessions of inputs that every fit sees before its first label.
+
+    Raises:
+        NotTrained: one of the parents is not such a fit; names both sides.
+    """
+    for parent in model.of:
+        fault = _fault(parent.manifest, kind, model.target, history, rows, lead)
+        if fault:
+            raise NotTrained(
+                f"{model.name} combines {parent.manifest.model}, whose fit {parent.manifest.version} {fault}",
+                cure=model.cure,
+            )
+
+
+def _fault(
+    manifest: Manifest, kind: Kind, target: str, history: pd.DataFrame, rows: NDArray[np.intp], lead: int
+) -> str | None:
+    if manifest.kind != kind:
+        return f"is of kind {manifest.kind} and not {kind}"
+    if manifest.target != target:
+        return f"learned {manifest.target} and not {target}"
+    session = history["session"].dt.strftime("%Y-%m-%d")
+    start, end = session.iloc[rows[0]], session.iloc[rows[-1]]
+    span = manifest.train_start, manifest.train_end
+    is_allowed = manifest.train_end <= end if kind == "backtest" else span == (start, end)
+    if not is_allowed:
+        return f"learned from {span[0]} to {span[1]} and not from {start} to {end}"
+    first = int((session < span[0]).sum()) - lead
+    known = history.iloc[max(first, 0) : int((session <= span[1]).sum())]
+    return None if hash_rows(known) == manifest.data_version else "learned from other bars than these"
