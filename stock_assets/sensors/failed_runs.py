@@ -20,6 +20,6 @@ def failed_runs(context: dg.RunFailureSensorContext, warehouse: Warehouse, clock
     ticker = run.tags.get(PARTITION_TAG)
     reasons = list(dict.fromkeys(failure_line(event) for event in context.get_step_failure_events()))
     why = "; ".join(reasons) or context.failure_event.message or "no reason was recorded"
-    message = f"{ticker or 'all tickers'}: a run of {run.job_name} failed: {why}"
+    message = f"{ticker or 'all tickers'}: a run failed: {why}"
     announcement = Announcement("failure", message, about=run.run_id, ticker=ticker)
     announce(announcement, warehouse=warehouse, now=clock.now(), log=context.log.warning)
