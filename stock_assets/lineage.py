@@ -59,7 +59,7 @@ def lineage_asset(
             description=description,
             metadata={
                 "table": table,
-                "dagster/column_schema": _column_schema(table),
+                "dagster/column_schema": column_schema(table),
                 "key": ", ".join(contract.key),
                 **({"schemes": list(schemes)} if schemes else {}),
             },
@@ -78,10 +78,21 @@ def ticker_health(warehouse: Warehouse, ticker: str, *, stage: str) -> Iterator[
     Raises:
         dagster.Failure: instead of a `StockAssetsError`, so that the run shows one line rather than a trace.
     """
-    try:
+    with in_one_line():
         validate_ticker(ticker)
         with _recorded(warehouse, ticker, stage):
             yield
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Make a `StockAssetsError` a failure that shows its line and cure, and that a rerun by itself does not change.
+
+    Raises:
+        dagster.Failure: instead of a `StockAssetsError`.
+    """
+    try:
+        yield
     except StockAssetsError as error:
         parts = {"problem": error.problem, "cure": error.cure}
         raise dg.Failure(str(error), metadata=parts, allow_retries=False) from error
@@ -124,7 +135,8 @@ def ticker_facts(lake: Lake, ticker: str) -> dict[str, Any]:
     return {str(name): value for name, value in stored.iloc[0].to_dict().items()}
 
 
-def _column_schema(table: str) -> dg.TableSchema:
+def column_schema(table: str) -> dg.TableSchema:
+    """The contract of a table, as Dagster shows it."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(

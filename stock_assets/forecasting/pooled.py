@@ -2,7 +2,7 @@
 
 One ticker's skill is too small to show; the sum of many may not be. Errors are in units of each row's volatility
 forecast, so that no ticker and no crisis speaks for all, and days are the clusters, since one market moves all tickers.
-The tables of a universe do not fit in memory beside each other: each ticker is reduced to sums by session first.
+The tables of a universe do not fit in memory beside each other: a few tickers at a time are reduced to sums by session.
 """
 
 from collections.abc import Iterable
@@ -16,22 +16,23 @@ from stock_assets.forecasting.models import BENCHMARK
 from stock_assets.forecasting.power import LEVEL
 
 GROUP = ["scheme", "role", "model"]
+_SCORED = ["ticker", *GROUP]
 _DAY = [*GROUP, "target_session"]
 _SUMS = ["n", "adjusted", "squared", "squared_naive"]
 
 
 def session_sums(predictions: pd.DataFrame, evaluation: pd.DataFrame) -> pd.DataFrame:
-    """Reduce one ticker to what pooling needs.
+    """Reduce some tickers to what pooling needs.
 
     Args:
-        predictions: the ticker's rows of table `predictions`, all models.
-        evaluation: its rows of table `evaluation`: what was left out there is left out here.
+        predictions: their rows of table `predictions`, all models.
+        evaluation: rows of table `evaluation`: what was left out there is left out here.
 
     Returns:
         One row per scheme, role, model and target session: the number of rows and the sums of the Clark–West adjusted
         difference, of the squared error and of the random walk's, all of log returns in units of volatility.
     """
-    scored = predictions[predictions["actual_log_return"].notna()].merge(evaluation[GROUP], on=GROUP)
+    scored = predictions[predictions["actual_log_return"].notna()].merge(evaluation[_SCORED], on=_SCORED)
     actual = scored["actual_log_return"] / scored["volatility"]
     error = actual - scored["predicted_log_return"] / scored["volatility"]
     sums = scored[_DAY].assign(
@@ -47,7 +48,7 @@ def pool(sums: Iterable[pd.DataFrame], evaluation: pd.DataFrame, *, evaluated_at
     """Score every model over all tickers.
 
     Args:
-        sums: of each ticker, from `session_sums`; read one after the other.
+        sums: from `session_sums`, each ticker in one of them; read one after the other.
         evaluation: rows of table `evaluation` of all tickers.
         evaluated_at: now, aware.
 
@@ -77,6 +78,38 @@ def pool(sums: Iterable[pd.DataFrame], evaluation: pd.DataFrame, *, evaluated_at
             }
         )
     return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
+
+
+def as_markdown(pooled: pd.DataFrame) -> str:
+    """The pooled figures, the benchmark first, and what they say in a sentence."""
+    if pooled.empty:
+        return "No ticker has been evaluated yet."
+    parts = []
+    for (scheme, role), rows in pooled.groupby(["scheme", "role"]):
+        ordered = rows.assign(_challenger=rows["model"] != BENCHMARK).sort_values(
+            ["_challenger", "clark_west_p", "model"]
+        )
+        better = rows[(rows["clark_west_p"] < LEVEL) & (rows["skill"] > 0)]["model"]
+        parts += [
+            f"**{scheme} · {role}**: {rows['n_tickers'].max()} tickers, {rows['n_sessions'].max()} sessions",
+            "",
+            "| model | skill | pooled Clark–West p | tickers it beats the random walk on |",
+            "|---|---:|---:|---:|",
+            *(_markdown_row(row) for _, row in ordered.iterrows()),
+            "",
+            f"Better than the random walk over all tickers at {LEVEL:.0%}, one by one: {', '.join(sorted(better))}."
+            if len(better)
+            else "Over all tickers no model is shown to be better than the random walk.",
+            "",
+        ]
+    return "\n".join(parts).rstrip()
+
+
+def _markdown_row(row: pd.Series) -> str:
+    if row["model"] == BENCHMARK:
+        return f"| **{BENCHMARK}** (benchmark) | – | – | – |"
+    p_value = "–" if np.isnan(row["clark_west_p"]) else f"{row['clark_west_p']:.3f}"
+    return f"| {row['model']} | {row['skill']:+.2%} | {p_value} | {row['n_discoveries']} of {row['n_tickers']} |"
 
 
 def clustered_mean_test(sums: ArrayLike, counts: ArrayLike) -> tuple[float, float]:

@@ -1,0 +1,60 @@
+"""Each model over all tickers at once. Not partitioned by ticker: the job `universe` makes it, after theirs."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+import pandas as pd
+
+from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.pooled import as_markdown, pool, session_sums
+from stock_assets.lineage import OWNERS, column_schema, in_one_line
+from stock_assets.resources import Warehouse
+from storage.lake import Lake
+from storage.tables import TABLES
+
+_TABLE = TABLES["pooled_evaluation"]
+_TICKERS_AT_ONCE = 25
+
+
+@dg.asset(
+    group_name="5_evaluation",
+    kinds={"duckdb", "pandas"},
+    owners=OWNERS,
+    description="Clark-West of each model over all tickers, errors clustered by session, and on how many tickers it "
+    "survives Benjamini-Hochberg.",
+    metadata={
+        "table": _TABLE.name,
+        "dagster/column_schema": column_schema(_TABLE.name),
+        "key": ", ".join(_TABLE.key),
+    },
+    deps=[dg.AssetKey("evaluation")],
+)
+def pooled_evaluation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """Pool what is stored of every ticker, whether it was evaluated today or earlier."""
+    with in_one_line():
+        lake = warehouse.lake
+        evaluation = lake.read("evaluation", model=list(discover()))
+        table = pool(_sums(lake, evaluation), evaluation, evaluated_at=datetime.now(UTC))
+        for partition in lake.partitions(_TABLE.name):
+            if partition["scheme"] not in set(table["scheme"]):
+                lake.delete(_TABLE.name, **partition)
+        for scheme, rows in table.groupby("scheme"):
+            lake.write(_TABLE.name, rows, scheme=str(scheme))
+        publication = warehouse.publish()
+    tickers = evaluation["ticker"].nunique()
+    context.log.info(f"{tickers} ticker{'s' if tickers != 1 else ''} pooled")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(table),
+            "published_generation": publication.generation,
+            "pooled": dg.MetadataValue.md(as_markdown(table)),
+        }
+    )
+
+
+def _sums(lake: Lake, evaluation: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    tickers = sorted(set(evaluation["ticker"]))
+    for first in range(0, len(tickers), _TICKERS_AT_ONCE):
+        some = tickers[first : first + _TICKERS_AT_ONCE]
+        yield session_sums(lake.read("predictions", ticker=some, model=list(discover())), evaluation)
