@@ -32,6 +32,15 @@ CHECKS: dict[str, dict[str, str]] = {
         "splits_purged": "no label ends in a session of a later role",
         "splits_complete": "every session has a role",
     },
+    "backtest": {
+        "splits_disjoint": "no session has two roles in a fold",
+        "splits_ordered": "train comes before test in every fold",
+        "splits_purged": "no label that a fold learns from ends in a session it predicts from",
+        "splits_complete": "every session of a fold has a role",
+        "predictions_unique": "one prediction per session",
+        "predictions_complete": "every session of every fold is predicted",
+        "predictions_ordered": "intervals contain each other and the prediction",
+    },
     "predictions": {
         "predictions_unique": "one prediction per session",
         "predictions_complete": "every validation, test and live session is predicted",

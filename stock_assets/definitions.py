@@ -2,29 +2,29 @@
 
 import dagster as dg
 
+from stock_assets.assets.backtest import backtest_assets
 from stock_assets.assets.champion import champion
 from stock_assets.assets.evaluation import evaluation
 from stock_assets.assets.features import features
 from stock_assets.assets.forecasts import forecast_scores, forecasts
 from stock_assets.assets.models import model_assets
+from stock_assets.assets.pooled_evaluation import pooled_evaluation
 from stock_assets.assets.predictions import prediction_assets
 from stock_assets.assets.prices import prices, raw_prices
 from stock_assets.assets.splits import splits
+from stock_assets.assets.volatility import volatility
+from stock_assets.executor import executor
+from stock_assets.clock import Clock
 from stock_assets.io import LakeIOManager
 from stock_assets.jobs import JOBS
-from stock_assets.resources import ModelSettings, PriceSource, Warehouse
+from stock_assets.resources import BacktestSettings, ModelSettings, PriceSource, Tracking, Warehouse
+from stock_assets.sensors import SENSORS
 from stock_assets.settings import quiet_libraries
 from stock_assets.terminal import terminal_logger
 
 quiet_libraries()
 
 warehouse = Warehouse()
-
-# Forked from a server that has loaded what nearly every step needs, a step starts twice as fast as a fresh interpreter.
-_PRELOADED = ["stock_assets.definitions", "storage.publisher", "exchange_calendars"]
-executor = dg.multiprocess_executor.configured(
-    {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": _PRELOADED}}}
-)
 
 defs = dg.Definitions(
     assets=[
@@ -34,17 +34,24 @@ defs = dg.Definitions(
         splits,
         *model_assets,
         *prediction_assets,
+        volatility,
+        *backtest_assets,
         evaluation,
+        pooled_evaluation,
         champion,
         forecasts,
         forecast_scores,
     ],
     jobs=JOBS,
+    sensors=SENSORS,
     resources={
         "io_manager": LakeIOManager(warehouse=warehouse),
         "warehouse": warehouse,
+        "clock": Clock(),
         "price_source": PriceSource(),
         "model_settings": ModelSettings(),
+        "tracking": Tracking(),
+        "backtest_settings": BacktestSettings(),
     },
     executor=executor,
     loggers={"terminal": terminal_logger, "console": dg.colored_console_logger},

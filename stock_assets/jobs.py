@@ -5,7 +5,12 @@ import dagster as dg
 _BARS = dg.AssetSelection.assets("raw_prices", "prices")
 _MODELS = dg.AssetSelection.groups("3_models")
 _SPLITS = dg.AssetSelection.assets("splits")
-_EVERYTHING = dg.AssetSelection.all()
+_BACKTEST = dg.AssetSelection.groups("4_backtest")
+_FORECASTS = dg.AssetSelection.groups("6_forecasts")
+# About all tickers at once, where every other asset is about one.
+_UNIVERSE = dg.AssetSelection.assets("pooled_evaluation")
+# What follows a backtest reads the last one there is, so it need not be run again with everything else.
+_EVERYTHING = dg.AssetSelection.all() - _BACKTEST - _UNIVERSE
 
 lineage = dg.define_asset_job("lineage", _EVERYTHING, description="From bars to forecast, training included.")
 fetch = dg.define_asset_job("fetch", _BARS, description="New bars only.")
@@ -15,5 +20,12 @@ train = dg.define_asset_job(
 forecast = dg.define_asset_job(
     "forecast", _EVERYTHING - _SPLITS - _MODELS, description="The daily update: new bars, stored models, no training."
 )
+backtest = dg.define_asset_job(
+    "backtest",
+    _BACKTEST.downstream() - _FORECASTS - _UNIVERSE,
+    description="Every model walked forward through the history at hand, scored, and the champion reviewed on it.",
+)
 
-JOBS = (lineage, fetch, train, forecast)
+universe = dg.define_asset_job("universe", _UNIVERSE, description="What only all tickers together can show.")
+
+JOBS = (lineage, fetch, train, forecast, backtest, universe)

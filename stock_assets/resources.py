@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
+from pydantic import Field
 
 from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.forecasting.backtest import FIRST_TRAIN, STEP, Plan, Window
 from stock_assets.forecasting.models import Forecaster, discover
 from stock_assets.settings import load_settings
 from stock_assets.sources import open_source
@@ -81,9 +83,28 @@ class ModelSettings(dg.ConfigurableResource):  # type: ignore[type-arg]  # see W
     fast: bool = False
     seed: int = 0
     target: Literal["log_return", "price"] = "log_return"
+    tune: int = Field(default=0, ge=0, description="Settings to try inside each training window; 0: the defaults.")
 
     def forecaster(self, name: str) -> Forecaster:
         """The model `name` with these settings."""
         model = discover()[name]
         make = model.fast if self.fast else model
         return make(seed=self.seed, target=self.target)
+
+
+class BacktestSettings(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Warehouse
+    """How the walk-forward backtest divides a history."""
+
+    window: Window = Field(default="expanding", description="What a fold learns from: all before it, or the latest.")
+    first_train: int = Field(default=FIRST_TRAIN, description="Labelled sessions the first fold learns from.")
+    step: int = Field(default=STEP, description="Sessions each fold predicts.")
+    refit_every: int = Field(default=0, description="Folds that share one fit; 0: what the model's file says.")
+
+    def plan(self, model: type[Forecaster]) -> Plan:
+        """The plan for one model.
+
+        Raises:
+            InvalidPlan: a value that is out of range.
+        """
+        refit_every = self.refit_every or model.backtest_refit_every
+        return Plan(self.window, self.first_train, self.step, refit_every)

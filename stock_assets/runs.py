@@ -1,5 +1,6 @@
 """Real Dagster runs, started from the command line, in the same instance the UI shows."""
 
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,8 @@ from stock_assets.partitions import sync_partitions
 from stock_assets.resources import Warehouse
 from stock_assets.settings import Settings, prepare_dagster
 from stock_assets.terminal import failure_line
+from stock_assets.tracking.parents import repair
+from stock_assets.tracking.store import TrackingStore, TrackingUnavailable
 from storage.lake import Lake
 
 PARTITION_TAG = "dagster/partition"
@@ -39,23 +42,34 @@ class Options:
     lookback: str = ""
     models: Sequence[str] = ()
     fast: bool = False
+    tune: int = 0
+    window: str = ""
+    first_train: int = 0
+    step: int = 0
+    refit_every: int = 0
 
     def run_config(self) -> dict[str, Any]:
         """As Dagster's run configuration."""
-        source = {"source": self.source, "csv_dir": self.csv_dir, "lookback": self.lookback}
+        plan = {name: getattr(self, name) for name in ("window", "first_train", "step", "refit_every")}
+        resources = {
+            "price_source": {"source": self.source, "csv_dir": self.csv_dir, "lookback": self.lookback},
+            "model_settings": {"fast": self.fast, "tune": self.tune},
+            "backtest_settings": {name: value for name, value in plan.items() if value},
+        }
         return {
-            "resources": {"price_source": {"config": source}, "model_settings": {"config": {"fast": self.fast}}},
+            "resources": {name: {"config": config} for name, config in resources.items()},
             "loggers": _TERMINAL,
         }
 
 
 @dataclass(frozen=True)
 class Work:
-    """One run to be made: which assets, for which ticker, with which configuration."""
+    """One run to be made: which assets of which job, for which ticker, with which configuration."""
 
     ticker: str
     assets: frozenset[dg.AssetKey]
     run_config: dict[str, Any]
+    job: str = "lineage"
 
     @property
     def is_small(self) -> bool:
@@ -87,22 +101,20 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def lineage_job() -> dg.JobDefinition:
-    """The job that holds every asset. A function, because step processes rebuild it by name."""
+def job_named(name: str) -> dg.JobDefinition:
+    """One of the jobs. A function, because step processes rebuild it from here."""
     from stock_assets.definitions import defs
 
-    return defs.resolve_job_def("lineage")
+    return defs.resolve_job_def(name)
 
 
 def plan(job: str, tickers: Sequence[str], options: Options) -> list[Work]:
     """A job's runs, with only the named models' own assets (none named: all of them)."""
-    from stock_assets.definitions import defs
-
-    keys = defs.resolve_job_def(job).asset_layer.executable_asset_keys
+    keys = job_named(job).asset_layer.executable_asset_keys
     chosen = frozenset(
         key for key in keys if len(key.path) == 1 or not options.models or key.path[-1] in options.models
     )
-    return [Work(ticker, chosen, options.run_config()) for ticker in tickers]
+    return [Work(ticker, chosen, options.run_config(), job) for ticker in tickers]
 
 
 def sweep(settings: Settings) -> None:
@@ -120,12 +132,13 @@ def execute(instance: dg.DagsterInstance, settings: Settings, work: Work) -> Out
             outcome = Outcome(work.ticker, _INTERRUPTED, is_interrupted=True)
     if outcome.reason is not None:
         _mark_failed(settings, work.ticker, outcome.reason)
+    _end_in_mlflow(instance, settings)
     return outcome
 
 
 def _run(instance: dg.DagsterInstance, work: Work) -> Outcome:
     if work.is_small:
-        small: Any = lineage_job().execute_in_process(
+        small: Any = job_named(work.job).execute_in_process(
             run_config=work.run_config,
             partition_key=work.ticker,
             instance=instance,
@@ -134,7 +147,7 @@ def _run(instance: dg.DagsterInstance, work: Work) -> Outcome:
         )
         return _outcome(work.ticker, small.success, small.all_events)
     with dg.execute_job(
-        dg.reconstructable(lineage_job),
+        dg.build_reconstructable_job(__name__, job_named.__name__, (work.job,)),
         instance=instance,
         run_config=work.run_config,
         tags={PARTITION_TAG: work.ticker},
@@ -176,8 +189,18 @@ def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[W
         if Lake(settings.lake_dir).read("tickers", ticker=ticker).empty:
             continue  # removed from the universe since
         _mark_failed(settings, ticker, _KILLED)
-        unfinished.append(Work(ticker, frozenset(run.asset_selection or ()), {**run.run_config, "loggers": _TERMINAL}))
+        config = {**run.run_config, "loggers": _TERMINAL}
+        unfinished.append(Work(ticker, frozenset(run.asset_selection or ()), config, run.job_name))
+    _end_in_mlflow(instance, settings)
     return unfinished
+
+
+def _end_in_mlflow(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Give the MLflow runs of all ended Dagster runs their status; if that cannot be done now, a later command does."""
+    try:
+        repair(instance, TrackingStore.of(settings))
+    except TrackingUnavailable as error:
+        logging.getLogger(__name__).warning("the runs in MLflow keep their status for now: %s", error)
 
 
 def _mark_failed(settings: Settings, ticker: str, reason: str) -> None:

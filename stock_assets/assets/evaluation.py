@@ -17,7 +17,7 @@ from stock_assets.resources import Warehouse
     description="RMSE, MAE, MAPE, MASE, skill, direction, Clark-West and Diebold-Mariano p-values, coverage and width "
     "of every model and role, on rows identical to the random walk's.",
     ins={name: dg.AssetIn(name) for name in ("prices", "features", "splits")},
-    deps=[dg.AssetKey(["predictions", name]) for name in discover()],
+    deps=[dg.AssetKey([stage, name]) for stage in ("predictions", "backtest") for name in discover()],
 )
 def evaluation(
     context: dg.AssetExecutionContext,

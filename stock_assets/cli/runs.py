@@ -1,9 +1,10 @@
 """Commands that work: `run`, `fetch`, `train`, `forecast`. Each starts real Dagster runs, one per ticker."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,6 +45,12 @@ Models = Annotated[
     ),
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="Small model settings, for a look in seconds.")]
+Tune = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=0, help="Search for settings: how many to try in each training window. Default: 0, no search."
+    ),
+]
 
 
 class NothingToDo(StockAssetsError):
@@ -75,34 +82,46 @@ def run(
     fast: Fast = False,
 ) -> None:
     """Everything, from bars to forecast: fetch, features, splits, training, scores, champion, forecast."""
-    _work("lineage", ticker, source, csv_dir, lookback, models, fast)
+    work("lineage", ticker, source, csv_dir, lookback, models, fast=fast)
 
 
 def fetch(ticker: Tickers = None, source: Source = "", csv_dir: CsvDir = None, lookback: Lookback = "") -> None:
     """Fetch new bars only."""
-    _work("fetch", ticker, source, csv_dir, lookback, models="", fast=False)
+    work("fetch", ticker, source, csv_dir, lookback)
 
 
-def train(ticker: Tickers = None, models: Models = "", fast: Fast = False) -> None:
+def train(ticker: Tickers = None, models: Models = "", fast: Fast = False, tune: Tune = 0) -> None:
     """Train again on the bars at hand: new splits, every model, scores, champion, forecast."""
-    _work("train", ticker, "", None, "", models, fast)
+    work("train", ticker, models=models, fast=fast, tune=tune)
 
 
 def forecast(
     ticker: Tickers = None, source: Source = "", csv_dir: CsvDir = None, lookback: Lookback = "", models: Models = ""
 ) -> None:
     """The daily update: new bars and a forecast from the stored models. Trains nothing."""
-    _work("forecast", ticker, source, csv_dir, lookback, models, fast=False)
+    work("forecast", ticker, source, csv_dir, lookback, models)
 
 
-def _work(
-    job: str, tickers: list[str] | None, source: str, csv_dir: Path | None, lookback: str, models: str, fast: bool
+def work(
+    job: str,
+    tickers: list[str] | None,
+    source: str = "",
+    csv_dir: Path | None = None,
+    lookback: str = "",
+    models: str = "",
+    **more: Any,
 ) -> None:
+    """Start a job for each ticker, with what was asked for, and show what came of it.
+
+    Args:
+        more: further fields of `stock_assets.runs.Options`.
+    """
     settings = open_home()
     require_writable(settings.home)
     named = read_tickers(tickers or [])
-    options = _options(settings, source, csv_dir, lookback, models, fast)
     from stock_assets.runs import open_instance, plan, report_dead_runs, sweep
+
+    options = replace(_options(settings, source, csv_dir, lookback, models), **more)
 
     sweep(settings)
     with open_instance(settings) as instance:
@@ -132,9 +151,7 @@ def _execute_all(instance: "dg.DagsterInstance", settings: Settings, works: Sequ
     return outcomes
 
 
-def _options(
-    settings: Settings, source: str, csv_dir: Path | None, lookback: str, models: str, fast: bool
-) -> "Options":
+def _options(settings: Settings, source: str, csv_dir: Path | None, lookback: str, models: str) -> "Options":
     from stock_assets.runs import Options
 
     _check_source("--source", source)
@@ -151,7 +168,7 @@ def _options(
         )
     # A folder of CSV files says which source is meant.
     return Options(
-        "csv" if csv_dir else source, str(csv_dir.resolve()) if csv_dir else "", lookback, _model_names(models), fast
+        "csv" if csv_dir else source, str(csv_dir.resolve()) if csv_dir else "", lookback, _model_names(models)
     )
 
 
@@ -212,9 +229,9 @@ def _ready(
 
 
 def _obstacle(lake: "Lake", settings: Settings, job: str, ticker: str, options: "Options") -> str | None:
-    if job == "train" and lake.read("prices", ticker=ticker).empty:
+    if job in ("train", "backtest") and lake.read("prices", ticker=ticker).empty:
         return f"it has no bars in {settings.home} — `stock-assets run --ticker {ticker}`"
-    if job == "forecast" and lake.read("models", ticker=ticker).empty:
+    if job in ("forecast", "backtest") and lake.read("models", ticker=ticker).empty:
         return f"it was never trained in {settings.home} — `stock-assets run --ticker {ticker}`"
     if not options.source:
         return None
