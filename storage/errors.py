@@ -33,3 +33,15 @@ class DamagedGeneration(StockAssetsError):
 
 class ExportRefused(StockAssetsError):
     """A file that cannot be exported to."""
+
+
+class BackupRefused(StockAssetsError):
+    """A backup cannot be written there, or there is nothing to back up."""
+
+
+class DamagedBackup(StockAssetsError):
+    """A file that is no backup, is damaged, or holds what no backup holds; nothing was restored."""
+
+
+class RestoreRefused(StockAssetsError):
+    """There is something already where a backup was to be restored."""

@@ -31,6 +31,20 @@ def temporary_for(path: Path) -> Path:
     return path.with_name(f".{path.name}.{writer_id()}.tmp")
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether `path` is a temporary file, of whichever writer."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give the content of `source`, a file that is never changed in place, a second name; its folder is made."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
+
+
 def is_abandoned(path: Path) -> bool:
     """Whether `path` is a temporary file whose writer is dead.
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from storage import compaction, locks, version
 from storage.contracts import arrow_schema, conform, to_frame
 from storage.errors import ContractViolation
-from storage.files import remove_abandoned, replace_atomically
+from storage.files import link_or_copy, remove_abandoned, replace_atomically
 from storage.layout import new_append_path, partition_of, partition_path, scan
 from storage.names import find_table
 from storage.parquet import Value, as_values, condition_for, read_rows, write_rows
@@ -151,6 +151,21 @@ class Lake:
             for table in TABLES.values():
                 stack.enter_context(self._steady(table))
             yield
+
+    def snapshot(self, folder: Path) -> None:
+        """Put one moment of the lake into `folder`, by hard links where the file system has them.
+
+        Readers and writers wait meanwhile, so what one of them wrote in several files may be there in part, never half
+        a file.
+        """
+        with locks.exclusive(self._lock("lake")):
+            version.require_current(self.root)
+            for table in TABLES.values():
+                if table.append_only:
+                    compaction.finish(self.root / table.name)
+                for path in scan(self.root, table):
+                    link_or_copy(self.root / path, folder / path)
+            link_or_copy(self.root / version.FILE, folder / version.FILE)
 
     def _read_rows(self, table: Table, where: Mapping[str, Value]) -> pa.Table:
         # Partition columns are answered by the choice of files.

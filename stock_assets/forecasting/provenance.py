@@ -1,0 +1,223 @@
+"""Provenance: the bars that a forecast was made from, as they were known then, and whether making it again gives it.
+
+What belongs here: answers from rows and a stored model. What does not: where those are kept, and which run made them
+(`stock_assets/provenance.py`).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from stock_assets.forecasting.artifacts import StoredModel
+from stock_assets.forecasting.errors import ArtifactMismatch, LostBars, UnknownForecast
+from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.history import build_history
+from stock_assets.forecasting.intervals import LEVELS
+from stock_assets.forecasting.manifest import Manifest, hash_rows
+from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.models._network import NetworkForecaster
+from stock_assets.forecasting.predictions import predict_live, require_same_features
+from stock_assets.forecasting.prices import build_prices
+
+NETWORK_TOLERANCE = 1e-6
+"""How far two predictions of one network may differ: kernels add in an order of their own."""
+ANY_DAY = "24/7"
+"""Calendar where the ticker's own is no longer known: it leaves no bar out; the hash tells whether that was right."""
+_NUMBERS = (
+    "predicted",
+    "naive",
+    "predicted_log_return",
+    "volatility",
+    *(f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")),
+)
+_SHOWN = 5
+"""Ids named where several forecasts are meant."""
+
+
+@dataclass(frozen=True)
+class KnownBars:
+    """A ticker's bars as they were known at some moment.
+
+    Attributes:
+        prices: rows of table `prices` as that moment's bars make them.
+        fetched: the rows of `raw_prices` they come from, one per session, in the same order.
+    """
+
+    prices: pd.DataFrame
+    fetched: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A forecast made again.
+
+    Attributes:
+        numbers: index number's name, columns `then` and `again`.
+        tolerance: largest difference that counts as the same; 0 for a model that is deterministic to the last bit.
+    """
+
+    numbers: pd.DataFrame
+    tolerance: float
+
+    @property
+    def largest_difference(self) -> float:
+        """Of prices and volatility relative to the stored value, of the log return absolute."""
+        then, again = self.numbers["then"], self.numbers["again"]
+        scale = then.abs().where(self.numbers.index != "predicted_log_return", 1.0)
+        return float(((again - then).abs() / scale).max())
+
+    @property
+    def is_same(self) -> bool:
+        """Whether making it again gives the stored forecast."""
+        return self.largest_difference <= self.tolerance
+
+
+def find_forecast(forecasts: pd.DataFrame, prefix: str) -> pd.Series:
+    """The one forecast whose id begins with `prefix`.
+
+    Args:
+        forecasts: rows of table `forecasts`, all of them.
+
+    Raises:
+        UnknownForecast: there is none, or more than one.
+    """
+    found = forecasts[forecasts["forecast_id"].str.startswith(prefix)] if prefix else forecasts.iloc[:0]
+    if len(found) == 1:
+        return found.iloc[0]
+    if found.empty:
+        raise UnknownForecast(
+            f"no forecast has an id that begins with {prefix!r}, of {len(forecasts)} forecasts",
+            cure='stock-assets sql "SELECT forecast_id, ticker, model, target_session FROM forecasts" lists them',
+        )
+    ids = sorted(found["forecast_id"])
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    raise UnknownForecast(
+        f"{len(ids)} forecasts have an id that begins with {prefix!r}: {', '.join(ids[:_SHOWN])}{more}",
+        cure="give more of the id",
+    )
+
+
+def bars_of_forecast(raw: pd.DataFrame, forecast: pd.Series, *, calendar: str = ANY_DAY) -> KnownBars:
+    """The bars that a forecast was made from.
+
+    Args:
+        raw: the ticker's rows of `raw_prices`.
+        forecast: row of table `forecasts`.
+        calendar: the ticker's exchange calendar.
+
+    Raises:
+        LostBars: no fetch before the forecast gives bars with its `data_version`.
+    """
+    wanted = forecast["data_version"]
+    return _search(
+        raw,
+        calendar,
+        until=forecast["created_at"],
+        last_session=forecast["as_of_session"],
+        is_it=lambda bars: hash_rows(bars.prices) == wanted,
+        what=f"forecast {forecast['forecast_id']} was made from bars with hash {wanted}",
+    )
+
+
+def bars_of_fit(raw: pd.DataFrame, manifest: Manifest, *, calendar: str = ANY_DAY) -> KnownBars:
+    """The bars that a fit learned from, and later ones that were known when it ended.
+
+    Args:
+        raw: the ticker's rows of `raw_prices`.
+        manifest: of the fit.
+        calendar: the ticker's exchange calendar.
+
+    Raises:
+        LostBars: no fetch before the end of the fit gives rows with its `data_version`.
+    """
+    end = pd.Timestamp(manifest.train_end)
+
+    def is_it(bars: KnownBars) -> bool:
+        history = _history(bars.prices)
+        return hash_rows(history[history["session"] <= end]) == manifest.data_version
+
+    return _search(
+        raw,
+        calendar,
+        until=datetime.fromisoformat(manifest.fitted_at),
+        last_session=end,
+        is_it=is_it,
+        what=f"{manifest.model} {manifest.version} was fitted on rows with hash {manifest.data_version}",
+    )
+
+
+def reproduce(model: StoredModel, bars: KnownBars, forecast: pd.Series) -> Reproduction:
+    """Make a forecast again from what was known.
+
+    Args:
+        model: the fit that made it.
+        bars: what it was made from (`bars_of_forecast`).
+        forecast: row of table `forecasts`.
+
+    Raises:
+        ArtifactMismatch: the feature formulas have changed, or the model answers no more for that session.
+    """
+    require_same_features(model)
+    following = forecast["target_session"].date()
+    rows = predict_live(model, _history(bars.prices), ticker=forecast["ticker"], following=following)
+    made = rows[rows["session"] == forecast["as_of_session"]]
+    if made.empty:
+        raise ArtifactMismatch(
+            f"{model.manifest.model} {model.manifest.version} makes no forecast from "
+            f"{forecast['as_of_session']:%Y-%m-%d}",
+            cure="its last training label must lie before the session",
+        )
+    names = list(_NUMBERS)
+    numbers = pd.DataFrame({"then": forecast[names].astype(float), "again": made.iloc[-1][names].astype(float)})
+    return Reproduction(numbers, tolerance_of(model.manifest))
+
+
+def tolerance_of(manifest: Manifest) -> float:
+    """How far a forecast made again may be from the first: 0 unless a network has a part in it."""
+    names = (manifest.model, *manifest.parents)
+    return NETWORK_TOLERANCE if any(issubclass(discover()[name], NetworkForecaster) for name in names) else 0.0
+
+
+def _search(
+    raw: pd.DataFrame,
+    calendar: str,
+    *,
+    until: datetime,
+    last_session: pd.Timestamp,
+    is_it: Callable[[KnownBars], bool],
+    what: str,
+) -> KnownBars:
+    for bars in _states(raw, calendar, until, last_session):
+        if is_it(bars):
+            return bars
+    raise LostBars(
+        f"{what}, and no state of raw_prices up to {pd.Timestamp(until):%Y-%m-%d %H:%M:%S} UTC gives them",
+        cure="restore the lake from a backup that still has them",
+    )
+
+
+def _states(raw: pd.DataFrame, calendar: str, until: datetime, last_session: pd.Timestamp) -> Iterator[KnownBars]:
+    """The ticker's bars after each fetch, newest first, as long as they reach `last_session`.
+
+    Not only the newest: a fetch may have been on its way while another run still worked with what was there before.
+    """
+    for moment in sorted(raw.loc[raw["fetched_at"] <= until, "fetched_at"].unique(), reverse=True):
+        known = raw[raw["fetched_at"] <= moment]
+        if known["session"].max() < last_session:
+            return
+        prices = build_prices(known, calendar=calendar)
+        yield KnownBars(prices, _fetched(known, prices))
+
+
+def _fetched(known: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
+    latest = known[known["vintage"] == known["vintage"].max()].sort_values(["session", "fetched_at"])
+    newest = latest.drop_duplicates("session", keep="last")
+    rows: pd.DataFrame = newest[np.isin(newest["session"], prices["session"])].reset_index(drop=True)
+    return rows
+
+
+def _history(prices: pd.DataFrame) -> pd.DataFrame:
+    return build_history(prices, compute_features(prices))
