@@ -10,7 +10,8 @@ from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import Forecaster, discover
 from stock_assets.forecasting.training import train
 from stock_assets.lineage import lineage_asset
-from stock_assets.resources import ModelSettings, Warehouse
+from stock_assets.resources import ModelSettings, Tracking, Warehouse
+from stock_assets.tracking.fits import track_fit
 
 
 def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
@@ -33,21 +34,29 @@ def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
         splits: pd.DataFrame,
         warehouse: Warehouse,
         model_settings: ModelSettings,
+        tracking: Tracking,
     ) -> dg.MaterializeResult[pd.DataFrame]:
         """Train, or find that this very fit exists already."""
         ticker = context.partition_key
-        trained = train(
-            model_settings.forecaster(model.name),
-            build_history(prices, features),
-            splits,
-            ticker=ticker,
-            store=warehouse.models,
-            now=lambda: datetime.now(UTC),
-            progress=context.log.info,
-        )
+        history = build_history(prices, features)
+        with track_fit(tracking.store, context, model.name) as tracked:
+            trained = train(
+                model_settings.forecaster(model.name),
+                history,
+                splits,
+                ticker=ticker,
+                store=warehouse.models,
+                now=lambda: datetime.now(UTC),
+                progress=context.log.info,
+                starting=tracked.begin,
+            )
+            tracked.record(trained, history, splits, warehouse.models)
         rows = describe(trained).assign(run_id=context.run.run_id)
         earlier = warehouse.lake.read("models", ticker=ticker, model=model.name)
-        return dg.MaterializeResult(value=_with_new_fits(earlier, rows), metadata=_metadata(rows))
+        table = _with_new_fits(earlier, rows)
+        if tracked.run_id is not None:
+            table.loc[table["version"].isin(rows["version"]), "mlflow_run_id"] = tracked.run_id
+        return dg.MaterializeResult(value=table, metadata=_metadata(rows) | tracked.metadata())
 
     return fitted
 

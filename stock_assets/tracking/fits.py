@@ -1,0 +1,157 @@
+"""One child run in MLflow per (model, ticker) of a Dagster run: begun with the first fit, ended whatever happens."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import dagster as dg
+import pandas as pd
+
+from stock_assets.forecasting.artifacts import ArtifactStore, Trained
+from stock_assets.forecasting.predictions import predict_sessions
+from stock_assets.forecasting.splits import HOLDOUT, roles
+from stock_assets.tracking import content
+from stock_assets.tracking.parents import PARENT_TAG, RUN_TAG, parent_of
+from stock_assets.tracking.registry import register
+from stock_assets.tracking.store import TrackingStore, TrackingUnavailable
+
+_SCORED = ("validation", "test")
+
+
+@dataclass
+class FitTracking:
+    """The child run of one model and ticker, while an asset trains it.
+
+    Attributes:
+        run_id: MLflow run of the fit: made here, or found to have tracked the same fit before. None: not tracked.
+        is_ours: whether it was made here.
+        problem: why tracking was lost, if it was.
+    """
+
+    store: TrackingStore
+    context: dg.AssetExecutionContext
+    model: str
+    run_id: str | None = None
+    is_ours: bool = False
+    problem: str | None = None
+    seconds: float = field(default=0.0)
+
+    @property
+    def ticker(self) -> str:
+        """The partition."""
+        return str(self.context.partition_key)
+
+    def begin(self) -> None:
+        """A fit is about to be made: the child is there, and running, from now on. Once is enough."""
+        if self.run_id is None and self.store.is_on and self.problem is None:
+            with self._surviving(), self.store.reaching():
+                self._create()
+
+    def record(self, trained: Trained, history: pd.DataFrame, splits: pd.DataFrame, models: ArtifactStore) -> None:
+        """Write down finished fits; if they were all found in the store, only link the run that tracked them."""
+        if not self.store.is_on or self.problem is not None:
+            return
+        started = time.perf_counter()
+        with self._surviving(), self.store.reaching():
+            if self.run_id is None:
+                self.run_id = self._tracked_before(trained)
+            if self.run_id is None:
+                self._create()
+            if self.is_ours:
+                self._write(trained, history, splits, models)
+        self.seconds = time.perf_counter() - started
+
+    def failed(self, status: str) -> None:
+        """The work was cut short: say so now. A child that cannot be told ends with its parent."""
+        if self.is_ours and self.run_id is not None:
+            with self._surviving(), self.store.reaching():
+                self.store.client.set_terminated(self.run_id, status)
+
+    def metadata(self) -> dict[str, dg.MetadataValue]:
+        """For the asset: where its run is seen, or why there is none."""
+        if self.problem is not None:
+            return {"mlflow": dg.MetadataValue.text(f"not tracked: {self.problem}")}
+        if self.run_id is None:
+            return {"mlflow": dg.MetadataValue.text("off")}
+        return {
+            "mlflow_run": dg.MetadataValue.url(self.store.link(self.run_id)),
+            "mlflow_run_id": dg.MetadataValue.text(self.run_id),
+            "mlflow_seconds": dg.MetadataValue.float(round(self.seconds, 3)),
+        }
+
+    @contextmanager
+    def _surviving(self) -> Iterator[None]:
+        try:
+            yield
+        except TrackingUnavailable as error:
+            self.run_id, self.problem = None, str(error)
+            self.context.log.warning(f"this fit is not tracked: {error}")
+
+    def _tracked_before(self, trained: Trained) -> str | None:
+        query = (
+            f"tags.final_version = '{trained.final.manifest.version}' and tags.ticker = '{self.ticker}' "
+            "and attributes.status = 'FINISHED'"
+        )
+        found = self.store.client.search_runs([self.store.experiment_id], query, max_results=1)
+        return str(found[0].info.run_id) if found else None
+
+    def _create(self) -> None:
+        parent = parent_of(self.store, self.context.instance, self.context.run)
+        asset = "/".join(self.context.asset_key.path)
+        tags = {
+            PARENT_TAG: parent,
+            RUN_TAG: self.context.run_id,
+            "kind": "fit",
+            "dagster_run_url": self.store.dagster_link(self.context.run_id),
+            "asset": asset,
+            "partition": self.ticker,
+            "ticker": self.ticker,
+            "model": self.model,
+            "mlflow.source.name": asset,
+            "mlflow.source.type": "JOB",
+        }
+        name = f"{self.ticker} {self.model}"
+        run = self.store.client.create_run(self.store.experiment_id, tags=tags, run_name=name)
+        self.run_id, self.is_ours = str(run.info.run_id), True
+
+    def _write(self, trained: Trained, history: pd.DataFrame, splits: pd.DataFrame, models: ArtifactStore) -> None:
+        from mlflow.entities import Param, RunTag
+
+        run_id, client = str(self.run_id), self.store.client
+        predictions = _scored(trained, history, splits, ticker=self.ticker)
+        client.log_batch(
+            run_id,
+            metrics=content.measurements(trained, predictions, int(time.time() * 1000)),
+            params=[Param(name, value) for name, value in content.parameters(trained).items()],
+            tags=[RunTag(name, value) for name, value in content.identity(trained).items()],
+        )
+        client.log_inputs(run_id, content.datasets(trained))
+        content.log_files(client, run_id, trained, models, predictions)
+        register(self.store, run_id, ticker=self.ticker, model=self.model, version=trained.final.manifest.version)
+        client.set_terminated(run_id)
+
+
+@contextmanager
+def track_fit(store: TrackingStore, context: dg.AssetExecutionContext, model: str) -> Iterator[FitTracking]:
+    """Track the training of one model inside its asset's step. Whatever MLflow does, the training goes on.
+
+    Leaving with an error ends the child as FAILED, with an interruption as KILLED.
+    """
+    tracking = FitTracking(store, context, model)
+    try:
+        yield tracking
+    except Exception:
+        tracking.failed("FAILED")
+        raise
+    except BaseException:
+        tracking.failed("KILLED")
+        raise
+
+
+def _scored(trained: Trained, history: pd.DataFrame, splits: pd.DataFrame, *, ticker: str) -> pd.DataFrame:
+    role = roles(splits, HOLDOUT)
+    asked = role[role.isin(_SCORED)]
+    # No asked session is the last one, whose following session only a calendar knows.
+    following = history["session"].iloc[-1].date()
+    return predict_sessions(trained.evaluated, history, asked, ticker=ticker, fold=HOLDOUT, following=following)

@@ -1,0 +1,106 @@
+"""The model registry: one registered model per ticker, whose versions are fits of any model.
+
+So `@champion` and `@challenger` mean what a person expects: the fit that is trusted for this ticker, and the next best.
+"""
+
+import json
+from typing import TYPE_CHECKING
+
+from stock_assets.tracking.store import TrackingStore
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+_SYNCED = "aliases"
+_PAGE = 1000
+
+
+def registered_name(ticker: str) -> str:
+    """Name of a ticker's registered model."""
+    return f"stock-assets-{ticker}"
+
+
+def register(store: TrackingStore, run_id: str, *, ticker: str, model: str, version: str) -> None:
+    """Register the final fit that a child run holds, and let go of what is older than the versions kept.
+
+    Args:
+        run_id: MLflow run whose artifact folder `final` is the fit.
+        version: the fit's own version, as in the manifest.
+    """
+    from mlflow.exceptions import MlflowException
+
+    name, client = registered_name(ticker), store.client
+    with store.locked("registry"):
+        try:
+            client.create_registered_model(name, {"ticker": ticker})
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        if not _versions(store, name, fit=version):
+            tags = {"model": model, "fit": version}
+            client.create_model_version(name, f"runs:/{run_id}/final", run_id, tags, await_creation_for=0)
+        _let_go(store, name, model)
+
+
+def _let_go(store: TrackingStore, name: str, model: str) -> None:
+    """Delete the versions of a model beyond the newest ones, their files too; one that has an alias stays."""
+    held = {str(version) for version in store.client.get_registered_model(name).aliases.values()}
+    newest_first = sorted(_versions(store, name, model=model), key=lambda version: -int(version.version))
+    for version in newest_first[store.versions :]:
+        if str(version.version) not in held:
+            store.client.delete_model_version(name, version.version)
+            _delete_files(store, str(version.run_id))
+
+
+def _delete_files(store: TrackingStore, run_id: str) -> None:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    files = get_artifact_repository(store.client.get_run(run_id).info.artifact_uri, tracking_uri=store.uri)
+    for kind in ("evaluated", "final"):
+        files.delete_artifacts(kind)  # type: ignore[no-untyped-call]  # MLflow has no types there
+
+
+def _versions(store: TrackingStore, name: str, **tags: str) -> list["ModelVersion"]:
+    conditions = [f"name = '{name}'", *(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())]
+    return list(store.client.search_model_versions(" and ".join(conditions), max_results=_PAGE))
+
+
+def sync_aliases(store: TrackingStore, ticker: str, *, champion: str, challenger: str | None) -> list[str]:
+    """Let `@champion` and `@challenger` of a ticker point at the versions of these fits.
+
+    MLflow is not touched, nor loaded, while both stay who they are.
+
+    Args:
+        champion: version of the champion's final fit.
+        challenger: version of the next best model's final fit; None where there is none.
+
+    Returns:
+        What could not be pointed at, since no such fit is registered.
+
+    Raises:
+        TrackingUnavailable: MLflow cannot be reached.
+    """
+    wanted = {CHAMPION: champion, CHALLENGER: challenger}
+    note = store.folder / _SYNCED / f"{ticker}.json"
+    content = json.dumps({"store": store.address, **wanted})
+    if not store.is_on or (note.exists() and note.read_text(encoding="utf-8") == content):
+        return []
+    name = registered_name(ticker)
+    with store.reaching(), store.locked("registry"):
+        missing = [alias for alias, fit in wanted.items() if not _point(store, name, alias, fit)]
+    if not missing:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(content, encoding="utf-8")
+    return missing
+
+
+def _point(store: TrackingStore, name: str, alias: str, fit: str | None) -> bool:
+    """Move one alias; whether it now says what is wanted. A champion that cannot be shown is not shown wrongly."""
+    found = _versions(store, name, fit=fit) if fit is not None else []
+    if found:
+        store.client.set_registered_model_alias(name, alias, found[0].version)
+        return True
+    if store.client.search_registered_models(f"name = '{name}'"):
+        store.client.delete_registered_model_alias(name, alias)
+    return fit is None
