@@ -27,6 +27,7 @@ def build_backtest_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
         description=f"What {model.name} would have said, fold by fold: fitted on earlier sessions only, one session "
         "purged. The folds and their fits are in backtest_folds.",
         ins={name: dg.AssetIn(name) for name in ("prices", "features")},
+        deps=[dg.AssetKey(["backtest", parent]) for parent in model.parents],
         schemes=[WALK_FORWARD],
     )
     def backtested(
@@ -49,6 +50,7 @@ def build_backtest_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
             store=warehouse.models,
             now=lambda: datetime.now(UTC),
             tune=model_settings.tune,
+            parents=warehouse.lake.read("backtest_folds", ticker=ticker, model=list(model.parents)),
             progress=context.log.info,
         )
         findings = check_backtest(backtest.predictions, folds, features)

@@ -23,6 +23,8 @@ from stock_assets.forecasting.errors import InvalidPlan, TooFewRows
 from stock_assets.forecasting.findings import Finding
 from stock_assets.forecasting.manifest import table_row
 from stock_assets.forecasting.models import Forecaster, Progress, quiet
+from stock_assets.forecasting.models._combination import Combination
+from stock_assets.forecasting.parents import check_parents, of_fold
 from stock_assets.forecasting.predictions import check_predictions, predict_sessions
 from stock_assets.forecasting.sessions import next_session
 from stock_assets.forecasting.splits import MIN_TRAIN, check_splits
@@ -151,6 +153,7 @@ def run_backtest(
     store: ArtifactStore,
     now: Callable[[], datetime],
     tune: int = 0,
+    parents: pd.DataFrame | None = None,
     progress: Progress = quiet,
 ) -> Backtest:
     """Fit where a fold has a fit of its own, and predict each fold. Fits that the store has are not repeated.
@@ -164,10 +167,12 @@ def run_backtest(
         store: where fits are kept.
         now: clock, aware; asked when a fit ends.
         tune: trials of a search for settings within each fit's own training window; 0 for none.
+        parents: rows of table `backtest_folds` of the models it combines; None for a model that combines none.
         progress: told which fold is at work, and what the model says.
 
     Raises:
         TooFewRows: too few rows for the model or for its calibration.
+        NotTrained: a model that is to be combined was not backtested on these very folds.
     """
     following = next_session(calendar, history["session"].iloc[-1].date())
     lead = _position(history, folds[0].train[0])
@@ -176,7 +181,8 @@ def run_backtest(
         say = _prefixed(progress, f"fold {fold.number + 1}/{len(folds)}")
         if fold.refitted:
             known, learned = _window(history, fold, lead)
-            found = search(forecaster, known, learned, ticker=ticker, budget=tune, store=store, progress=say)
+            ready = forecaster if parents is None else _with_parents(forecaster, parents, fold, history, store, lead)
+            found = search(ready, known, learned, ticker=ticker, budget=tune, store=store, progress=say)
             fit = fit_fold(found.forecaster, known, learned, ticker=ticker, store=store, now=now, progress=say)
             trials.append(found.trials)
         role = pd.Series("test", index=fold.test)
@@ -231,6 +237,18 @@ def _window(history: pd.DataFrame, fold: Fold, lead: int) -> tuple[pd.DataFrame,
     start = first - lead
     known = history.iloc[start : last + 1].reset_index(drop=True)
     return known, np.flatnonzero(known["session"].isin(fold.train))
+
+
+def _with_parents(
+    forecaster: Forecaster, parents: pd.DataFrame, fold: Fold, history: pd.DataFrame, store: ArtifactStore, lead: int
+) -> Forecaster:
+    """The combination with its parents' fits of this fold at hand; any other model as it is."""
+    if not isinstance(forecaster, Combination):
+        return forecaster
+    bound = forecaster.combining(of_fold(forecaster, parents, fold.name, fold.test[0], store=store))
+    rows = np.flatnonzero(history["session"].isin(fold.train))
+    check_parents(bound, "backtest", history, rows, lead=lead)
+    return bound
 
 
 def _position(history: pd.DataFrame, session: pd.Timestamp) -> int:

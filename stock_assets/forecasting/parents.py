@@ -9,6 +9,8 @@ from stock_assets.forecasting.errors import ArtifactMismatch, NotTrained
 from stock_assets.forecasting.manifest import Kind, Manifest, hash_rows
 from stock_assets.forecasting.models._combination import Combination
 
+_COMMANDS: dict[Kind, str] = {"evaluated": "train", "final": "train", "backtest": "backtest"}
+
 
 def in_use(model: Combination, kind: Kind, *, ticker: str, store: ArtifactStore) -> list[StoredModel]:
     """The fits of its parents that the store points at.
@@ -16,14 +18,45 @@ def in_use(model: Combination, kind: Kind, *, ticker: str, store: ArtifactStore)
     Raises:
         NotTrained: a parent has none, or one that cannot be read.
     """
+    return [_load(model, name, kind, ticker, None, store) for name in model.parents]
+
+
+def of_fold(
+    model: Combination, folds: pd.DataFrame, fold: str, test_start: pd.Timestamp, *, store: ArtifactStore
+) -> list[StoredModel]:
+    """The fits that predicted one fold of the backtests of its parents.
+
+    Args:
+        model: the combination.
+        folds: rows of table `backtest_folds` of the parents, of one ticker.
+        fold: name of the fold.
+        test_start: first as-of session that it predicts from.
+        store: where the fits are kept.
+
+    Raises:
+        NotTrained: a parent has not predicted this fold, or its fit cannot be read.
+    """
+    made = folds[(folds["fold"] == fold) & (folds["test_start"] == test_start)].set_index("model")
     fits = []
     for name in model.parents:
-        try:
-            fits.append(store.load(ticker, name, store.current(ticker, name)[kind]))
-        except ArtifactMismatch as error:
-            problem = f"{model.name} combines {name}, whose {kind} fit cannot be used: {error.problem}"
-            raise NotTrained(problem, cure=model.cure) from error
+        if name not in made.index:
+            raise NotTrained(
+                f"{model.name} combines {name}, which has no backtest with a fold {fold} from {test_start:%Y-%m-%d}",
+                cure=model.cure("backtest"),
+            )
+        row = made.loc[name]
+        fits.append(_load(model, name, "backtest", str(row["ticker"]), str(row["model_version"]), store))
     return fits
+
+
+def _load(
+    model: Combination, parent: str, kind: Kind, ticker: str, version: str | None, store: ArtifactStore
+) -> StoredModel:
+    try:
+        return store.load(ticker, parent, version or store.current(ticker, parent)[kind])
+    except ArtifactMismatch as error:
+        problem = f"{model.name} combines {parent}, whose {kind} fit cannot be used: {error.problem}"
+        raise NotTrained(problem, cure=model.cure(_COMMANDS[kind])) from error
 
 
 def check_parents(model: Combination, kind: Kind, history: pd.DataFrame, rows: NDArray[np.intp], *, lead: int) -> None:
@@ -48,7 +81,7 @@ def check_parents(model: Combination, kind: Kind, history: pd.DataFrame, rows: N
         if fault:
             raise NotTrained(
                 f"{model.name} combines {parent.manifest.model}, whose fit {parent.manifest.version} {fault}",
-                cure=model.cure,
+                cure=model.cure(_COMMANDS[kind]),
             )
 
 

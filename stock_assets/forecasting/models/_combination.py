@@ -41,10 +41,9 @@ class Combination(Forecaster):
 
     of: "tuple[StoredModel, ...]" = field(default=(), compare=False, repr=False)
 
-    @property
-    def cure(self) -> str:
-        """What to do about parents that cannot be combined."""
-        return f"train all of them together (stock-assets train --models {','.join([*self.parents, self.name])})"
+    def cure(self, command: str) -> str:
+        """What to do about parents that cannot be combined: which command makes their fits."""
+        return f"make all of them together (stock-assets {command} --models {','.join([*self.parents, self.name])})"
 
     def combining(self, parents: "Sequence[StoredModel]") -> Self:
         """This model with its parents at hand, ready to be fitted.
@@ -56,7 +55,7 @@ class Combination(Forecaster):
         if given.keys() != set(self.parents):
             raise NotTrained(
                 f"{self.name} combines fits of {', '.join(self.parents)}, and was given {', '.join(given) or 'none'}",
-                cure=self.cure,
+                cure=self.cure("train"),
             )
         return replace(self, of=tuple(given[name] for name in self.parents))
 
