@@ -110,13 +110,13 @@ def crps(actual: ArrayLike, quantiles: ArrayLike, levels: ArrayLike) -> float:
     """Mean continuous ranked probability score of forecasts given as a few quantiles, in the unit of the input.
 
     CRPS is twice the integral of the pinball loss over all levels (Gneiting & Ranjan 2011, Journal of Business &
-    Economic Statistics 29, eq. 11). The integral is by the trapezoidal rule over the levels that are there; below the
-    lowest and above the highest the outermost quantile stands in. With nine levels from 0.025 to 0.975 the result for
-    a normal forecast is within 3 % of the exact one.
+    Economic Statistics 29, eq. 11). Between the levels that are there the quantile function is taken to be linear, and
+    outside them constant; the integral of that is exact. With nine levels from 0.025 to 0.975 the result for normal
+    and Student forecasts is within 0.5 % of that of the whole distribution.
 
     Args:
         actual: shape (n,).
-        quantiles: forecasts, shape (k, n), one row a level.
+        quantiles: forecasts, shape (k, n), one row a level, not descending.
         levels: strictly ascending between 0 and 1, shape (k,).
     """
     actual, forecasts, steps = np.asarray(actual, float), np.asarray(quantiles, float), np.asarray(levels, float)
@@ -130,4 +130,17 @@ def crps(actual: ArrayLike, quantiles: ArrayLike, levels: ArrayLike) -> float:
         raise ValueError(f"levels are {steps.tolist()}, expected strictly ascending between 0 and 1")
     miss = actual - np.concatenate([forecasts[:1], forecasts, forecasts[-1:]])
     losses = np.maximum(edges[:, None] * miss, (edges[:, None] - 1) * miss)
-    return float(2 * np.mean(np.trapezoid(losses, edges, axis=0)))
+    return float(2 * np.mean(np.trapezoid(losses, edges, axis=0) + _beyond_trapezoids(actual, forecasts, steps)))
+
+
+def _beyond_trapezoids(actual: Floats, quantiles: Floats, levels: Floats) -> Floats:
+    """What trapezoids leave out of the integral of pinball losses of a piecewise linear quantile function, shape (n,).
+
+    On a step of width h over which the quantile rises by d, the loss is a parabola of curvature −2 d / h, and has a
+    kink where it passes the actual value, u above the lower and d − u below the upper quantile.
+    """
+    rise, width = np.diff(quantiles, axis=0), np.diff(levels)[:, None]
+    passed = np.clip(actual - quantiles[:-1], 0, rise)
+    kink = np.divide(passed * (rise - passed), rise, out=np.zeros_like(rise), where=rise > 0)
+    beyond: Floats = (rise * width**2 / 6 - width * kink / 2).sum(axis=0)
+    return beyond

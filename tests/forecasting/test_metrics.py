@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import mean_absolute_percentage_error, mean_pinball_loss
 
 from stock_assets.forecasting import metrics
@@ -97,3 +98,44 @@ def test_empty_input_is_refused() -> None:
 def test_a_column_vector_is_refused_since_it_would_broadcast() -> None:
     with pytest.raises(ValueError, match=r"actual \(2, 1\), predicted \(2,\)"):
         metrics.rmse([[1.0], [2.0]], [1.0, 2.0])
+
+
+LEVELS = np.array([0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975])
+
+
+def test_crps_agrees_with_a_numeric_integral_of_pinball_losses() -> None:
+    """Twice the mean pinball loss over a fine grid of levels, quantiles interpolated between the nine."""
+    rng, grid = np.random.default_rng(2), (np.arange(20_000) + 0.5) / 20_000
+    for actual in (-3.0, -1.2, 0.01, 0.4, 2.5):
+        nine = np.sort(rng.standard_normal(9))
+        between = np.interp(grid, LEVELS, nine)
+        losses = np.where(actual < between, (between - actual) * (1 - grid), (actual - between) * grid)
+        assert metrics.crps([actual], nine[:, None], LEVELS) == pytest.approx(2 * losses.mean(), rel=1e-6)
+
+
+def test_crps_agrees_with_the_integral_of_the_squared_distance_of_distribution_functions() -> None:
+    """Its other definition, ∫ (F(x) − 1{x ≥ y})² dx, from many quantiles of a normal forecast."""
+    levels, grid = np.arange(1, 2000) / 2000, np.linspace(-8, 8, 160_001)
+    for actual in (-1.7, 0.0, 0.4):
+        expected = np.trapezoid((stats.norm.cdf(grid) - (grid >= actual)) ** 2, grid)
+        assert metrics.crps([actual], stats.norm.ppf(levels)[:, None], levels) == pytest.approx(expected, rel=1e-3)
+
+
+def test_crps_from_nine_quantiles_is_near_that_of_the_whole_normal() -> None:
+    """Closed form: Gneiting & Raftery (2007), Journal of the American Statistical Association 102, eq. 21."""
+    actual = np.random.default_rng(4).standard_normal(20_000)
+    exact = np.mean(actual * (2 * stats.norm.cdf(actual) - 1) + 2 * stats.norm.pdf(actual) - 1 / math.sqrt(math.pi))
+    quantiles = np.repeat(stats.norm.ppf(LEVELS)[:, None], len(actual), axis=1)
+    assert metrics.crps(actual, quantiles, LEVELS) == pytest.approx(exact, rel=0.005)
+
+
+def test_crps_of_a_point_forecast_is_its_absolute_error() -> None:
+    point = np.repeat(PREDICTED[None, :], 9, axis=0)
+    assert metrics.crps(ACTUAL, point, LEVELS) == pytest.approx(metrics.mae(ACTUAL, PREDICTED), rel=1e-12)
+
+
+def test_crps_of_the_wrong_shape_or_order_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"got quantiles \(2, 3\), levels \(2,\), actual \(2,\)"):
+        metrics.crps([1.0, 2.0], np.zeros((2, 3)), [0.1, 0.9])
+    with pytest.raises(ValueError, match=r"levels are \[0\.9, 0\.1\], expected strictly ascending between 0 and 1"):
+        metrics.crps([1.0], np.zeros((2, 1)), [0.9, 0.1])
