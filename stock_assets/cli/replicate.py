@@ -1,0 +1,145 @@
+"""`replicate`: the reference project's protocol beside ours, on bars from a folder of CSV files. Touches no home."""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stock_assets.cli.context import note, output, read_ticker
+from stock_assets.cli.runs import Fast, WrongFlag
+from stock_assets.cli.tables import Format
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stock_assets.forecasting.replication import Replication
+
+_BEFORE_ALL_BARS = date(1970, 1, 1)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(replicate)
+
+
+def replicate(
+    csv_dir: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of TICKER.csv files in Yahoo's format.")],
+    ticker: Annotated[str, typer.Option("--ticker", "-t", metavar="NAME", help="Which of them.")] = "AAPL",
+    models: Annotated[
+        str, typer.Option(metavar="NAMES", help="Only these models, comma-separated; a wrong name lists them all.")
+    ] = "",
+    fast: Fast = False,
+    style: Annotated[Format, typer.Option("--format", help="How rows are written.")] = Format.TABLE,
+) -> None:
+    """The reference project's scores, its protocol run by our models, and ours, beside the random walk.
+
+    Trains in a temporary folder; no home is touched. By default some minutes, with --fast seconds.
+    """
+    from stock_assets.forecasting.artifacts import ArtifactStore
+    from stock_assets.forecasting.replication import replicate as run
+
+    chosen = _model_names(models)
+    name = read_ticker(ticker)
+    prices, calendar = _read(csv_dir, name)
+    with tempfile.TemporaryDirectory(prefix="stock-assets-replicate-") as folder:
+        found = run(
+            prices,
+            ticker=name,
+            calendar=calendar,
+            store=ArtifactStore(Path(folder)),
+            now=lambda: datetime.now(UTC),
+            models=chosen,
+            fast=fast,
+            progress=note,
+        )
+    _say_what_it_is(found, name, fast)
+    if style is Format.TABLE:
+        _print_table(found.scores)
+    elif style is Format.CSV:
+        found.scores.to_csv(sys.stdout, index=False, date_format="%Y-%m-%d")
+    else:
+        _with_dates(found.scores).to_json(sys.stdout, orient="records", double_precision=15, force_ascii=False)
+        typer.echo()
+
+
+def _model_names(text: str) -> Sequence[str]:
+    from stock_assets.forecasting.replication import PUBLISHED
+
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in PUBLISHED]
+    if unknown or (text and not names):
+        raise WrongFlag(
+            f"--models names {(unknown[0] if unknown else text)!r}, for which the reference published nothing",
+            cure=f"choose among {', '.join(PUBLISHED)}",
+        )
+    return names or list(PUBLISHED)
+
+
+def _read(csv_dir: Path, ticker: str) -> "tuple[pd.DataFrame, str]":
+    """Table `prices` as a fetch from the folder would make it, checked, and the name of its calendar."""
+    import pandas as pd
+
+    from stock_assets.forecasting.findings import refuse
+    from stock_assets.forecasting.prices import RAW_COLUMNS, build_prices, check_prices, reconcile
+    from stock_assets.sources import open_source
+
+    now = datetime.now(UTC)
+    bars = open_source("csv", csv_dir=csv_dir).fetch(ticker, _BEFORE_ALL_BARS, now.date(), now=now)
+    stored = pd.DataFrame(columns=RAW_COLUMNS)
+    raw = reconcile(stored, bars.frame, ticker=ticker, source="csv", fetched_at=now).rows
+    prices = build_prices(raw, calendar=bars.calendar)
+    refuse(check_prices(prices, bars.calendar), subject=f"prices of {ticker}")
+    return prices, bars.calendar
+
+
+def _say_what_it_is(found: "Replication", ticker: str, fast: bool) -> None:
+    from stock_assets.forecasting import replication
+
+    test = found.scores[found.scores["formulation"] == "benchmark"].iloc[0]
+    note(
+        f"{ticker}: {found.n_bars:,} bars from {found.first_session} to {found.last_session}; scored on {test['n']} "
+        f"sessions from {test['first_session']:%Y-%m-%d} to {test['last_session']:%Y-%m-%d}, the same for every model "
+        "of ours"
+    )
+    reference = (
+        f"{replication.TICKER} from {replication.FIRST_SESSION} to {replication.LAST_SESSION}, "
+        f"{replication.SESSIONS:,} bars"
+    )
+    if found.is_reference:
+        note(
+            f"These are the reference's sessions ({reference}). It scored each model on rows of its own: compare the "
+            "ratios to the random walk, not the dollars."
+        )
+    else:
+        note(f"NOT THE REFERENCE'S BARS ({reference}): the published numbers are shown and cannot be compared.")
+    if fast:
+        note("--fast: small models, whose scores say nothing about the full ones.")
+
+
+def _print_table(scores: "pd.DataFrame") -> None:
+    from stock_assets.cli.layout import Field, fit, number, text
+
+    fields = (
+        Field("model", text("model"), left=True),
+        Field("whose", text("formulation"), left=True),
+        Field("RMSE", number("rmse")),
+        Field("MAE", number("mae")),
+        Field("random walk's\nRMSE", number("rmse_random_walk")),
+        Field("random walk's\nMAE", number("mae_random_walk"), optional=1),
+        Field("RMSE over\nits", number("rmse_ratio")),
+        Field("rows", text("n")),
+    )
+    rows = [{str(name): value for name, value in row.items()} for row in scores.to_dict(orient="records")]
+    console = output()
+    console.print(fit(fields, rows, console))
+    for row in rows:
+        if row["formulation"] == "published":
+            console.print(f"{row['model']}, published: {row['note']}", style="dim", soft_wrap=True)
+
+
+def _with_dates(scores: "pd.DataFrame") -> "pd.DataFrame":
+    return scores.assign(**{name: scores[name].dt.strftime("%Y-%m-%d") for name in ("first_session", "last_session")})
