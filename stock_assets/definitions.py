@@ -13,6 +13,7 @@ from stock_assets.assets.predictions import prediction_assets
 from stock_assets.assets.prices import prices, raw_prices
 from stock_assets.assets.splits import splits
 from stock_assets.assets.volatility import volatility
+from stock_assets.assets.volatility import volatility
 from stock_assets.executor import executor
 from stock_assets.clock import Clock
 from stock_assets.io import LakeIOManager
@@ -34,6 +35,7 @@ defs = dg.Definitions(
         splits,
         *model_assets,
         *prediction_assets,
+        volatility,
         volatility,
         *backtest_assets,
         evaluation,
