@@ -1,8 +1,8 @@
 """The reference project's protocol, run by our models: its split, its price levels, its lags and networks.
 
-Its published scores cannot be had again from its own code (labels are shifted twice, each model is scored on rows of its
-own), so three things stand side by side for every model: what was published, ours under that protocol with the label where
-it belongs, and ours as it is by default. The random walk is on the rows of each. Decision: docs/adr/0079.
+Its published scores cannot be had again from its own code (labels are shifted twice, each model is scored on rows of
+its own), so three things stand side by side for every model: what was published, ours under that protocol with the
+label where it belongs, and ours as it is by default. The random walk is on the rows of each. Decision: docs/adr/0079.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.evaluation import evaluate, scale_mae
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
+from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.models import BENCHMARK, Forecaster, Progress, discover, quiet
 from stock_assets.forecasting.models._base import Target
 from stock_assets.forecasting.predictions import predict_sessions
@@ -121,8 +122,8 @@ def replicate(
 ) -> Replication:
     """Run the protocol on one ticker's bars.
 
-    All sessions are divided 80/10/10, so that of 1,256 the last 126 are scored, for every model the same ones; one session
-    is purged at each boundary. Models learn from the first 80 % alone.
+    All sessions are divided 80/10/10, so that of 1,256 the last 126 are scored, for every model the same ones; one
+    session is purged at each boundary. Models learn from the first 80 % alone.
 
     Args:
         prices: one ticker's rows of table `prices`.
@@ -197,7 +198,7 @@ class _Run:
     def _in_adjusted_close(self, rows: pd.DataFrame) -> pd.DataFrame:
         bars = self.history.set_index("session")
         factor = (bars["adj_close"] / bars["close"]).reindex(rows["session"]).to_numpy(dtype=float)
-        money = [*_MONEY, *(name for name in rows if name.startswith(("lower_", "upper_")))]
+        money = [*_MONEY, *(f"{end}_{level}" for end in ("lower", "upper") for level in LEVELS)]
         return rows.assign(**{name: rows[name] * factor for name in money})
 
 
