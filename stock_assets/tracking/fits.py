@@ -101,9 +101,9 @@ class FitTracking:
         asset = "/".join(self.context.asset_key.path)
         tags = {
             PARENT_TAG: parent,
-            RUN_TAG: self.context.run_id,
+            RUN_TAG: self.context.run.run_id,
             "kind": "fit",
-            "dagster_run_url": self.store.dagster_link(self.context.run_id),
+            "dagster_run_url": self.store.dagster_link(self.context.run.run_id),
             "asset": asset,
             "partition": self.ticker,
             "ticker": self.ticker,
