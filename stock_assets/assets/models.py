@@ -9,6 +9,7 @@ from stock_assets.forecasting.artifacts import describe
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import Forecaster, discover
 from stock_assets.forecasting.training import train
+from stock_assets.forecasting.tuning import search, train_rows
 from stock_assets.lineage import lineage_asset
 from stock_assets.resources import ModelSettings, Tracking, Warehouse
 from stock_assets.tracking.fits import track_fit
@@ -39,9 +40,19 @@ def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
         """Train, or find that this very fit exists already."""
         ticker = context.partition_key
         history = build_history(prices, features)
+        found = search(
+            model_settings.forecaster(model.name),
+            history,
+            train_rows(history, splits),
+            ticker=ticker,
+            budget=model_settings.tune,
+            store=warehouse.models,
+            progress=context.log.info,
+        )
+        warehouse.lake.append("tuning_trials", found.trials, only_new=True)
         with track_fit(tracking.store, context, model.name) as tracked:
             trained = train(
-                model_settings.forecaster(model.name),
+                found.forecaster,
                 history,
                 splits,
                 ticker=ticker,
