@@ -132,6 +132,7 @@ def work(
         for work in cut_off:
             note(f"a run of {work.ticker} was cut off; it is marked as failed and its work is done now")
         outcomes += _execute_all(instance, settings, [*unfinished, *wanted])
+        outcomes += _pool(instance, settings) if job != "fetch" else []
     if job != "fetch":
         _report(settings, list(dict.fromkeys(outcome.ticker for outcome in outcomes if outcome.reason is None)))
     _name_the_failed(outcomes)
@@ -149,6 +150,15 @@ def _execute_all(instance: "dg.DagsterInstance", settings: Settings, works: Sequ
             note("finished fits are kept — run it again")
             raise KeyboardInterrupt
     return outcomes
+
+
+def _pool(instance: "dg.DagsterInstance", settings: Settings) -> list["Outcome"]:
+    """What several tickers together show, after their runs; only a failure is an outcome of its own."""
+    from stock_assets.runs import Outcome
+    from stock_assets.universe import execute_universe
+
+    reason = execute_universe(instance, settings)
+    return [] if reason is None else [Outcome("all tickers together", reason)]
 
 
 def _options(settings: Settings, source: str, csv_dir: Path | None, lookback: str, models: str) -> "Options":
