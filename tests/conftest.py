@@ -22,8 +22,9 @@ def _stays_here(host: str) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def offline() -> Iterator[None]:
-    """No test opens a connection to anything but this machine."""
+    """No test opens a connection to anything but this machine, and only tests of the tracking wait for MLflow."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STOCK_ASSETS_MLFLOW_URI", "off")
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
         yield

@@ -1,6 +1,7 @@
 """Who is trusted: the random walk until a model proves better."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -9,7 +10,9 @@ from stock_assets.forecasting.champion import decide, is_news
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
 from stock_assets.lineage import lineage_asset
-from stock_assets.resources import Warehouse
+from stock_assets.resources import Tracking, Warehouse
+from stock_assets.tracking.registry import next_best, sync_aliases
+from stock_assets.tracking.store import TrackingUnavailable
 from storage.lake import Lake
 
 
@@ -24,7 +27,7 @@ from storage.lake import Lake
     deps=[dg.AssetKey(["predictions", name]) for name in discover()],
 )
 def champion(
-    context: dg.AssetExecutionContext, evaluation: pd.DataFrame, warehouse: Warehouse
+    context: dg.AssetExecutionContext, evaluation: pd.DataFrame, warehouse: Warehouse, tracking: Tracking
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Decide, and keep the decision if it says anything new."""
     ticker = context.partition_key
@@ -43,10 +46,25 @@ def champion(
         decided_at=datetime.now(UTC),
     )
     row = decision.iloc[0]
+    _show_in_mlflow(context, tracking, row, fits["version"].get(next_best(evaluation, row["model"])))
     return dg.MaterializeResult(
         value=decision if is_news(decision, earlier) else decision.iloc[:0],
         metadata={"champion": row["model"], "promoted": bool(row["promoted"]), "reason": row["reason"]},
     )
+
+
+def _show_in_mlflow(
+    context: dg.AssetExecutionContext, tracking: Tracking, row: "pd.Series[Any]", challenger: str | None
+) -> None:
+    try:
+        missing = sync_aliases(
+            tracking.store, context.partition_key, champion=row["model_version"], challenger=challenger
+        )
+    except TrackingUnavailable as error:
+        context.log.warning(f"@champion and @challenger are not brought up to date: {error}")
+    else:
+        if missing:
+            context.log.warning(f"no registered version for @{', @'.join(missing)}: that fit was not tracked")
 
 
 def fits_in_use(lake: Lake, ticker: str) -> pd.DataFrame:

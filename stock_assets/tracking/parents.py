@@ -90,7 +90,6 @@ def _make(store: TrackingStore, instance: dg.DagsterInstance, run: dg.DagsterRun
         "partition": ticker,
         "dagster_job": run.job_name,
         "dagster_run_url": store.dagster_link(run.run_id),
-        "mlflow.runName": f"{run.job_name} {ticker}".strip(),
     }
     # Tags of the context are there from the moment the run is; `extra_tags` come later, and a kill may come between.
     context = {"MLFLOW_RUN_CONTEXT": json.dumps(tags)}
@@ -102,9 +101,11 @@ def _make(store: TrackingStore, instance: dg.DagsterInstance, run: dg.DagsterRun
             resource_config={"mlflow": {"config": config}},
             dagster_run=run,
         ) as resources:
-            return str(resources.mlflow.active_run().info.run_id)
+            run_id = str(resources.mlflow.active_run().info.run_id)
     except DagsterResourceFunctionError as error:
         raise error.user_exception from error
+    store.client.update_run(run_id, name=f"{run.job_name} {ticker}".strip())
+    return run_id
 
 
 def repair(instance: dg.DagsterInstance, store: TrackingStore) -> Sequence[str]:

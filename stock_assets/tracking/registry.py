@@ -4,8 +4,12 @@ So `@champion` and `@challenger` mean what a person expects: the fit that is tru
 """
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from stock_assets.forecasting.splits import HOLDOUT, WALK_FORWARD
 from stock_assets.tracking.store import TrackingStore
 
 if TYPE_CHECKING:
@@ -40,6 +44,7 @@ def register(store: TrackingStore, run_id: str, *, ticker: str, model: str, vers
         if not _versions(store, name, fit=version):
             tags = {"model": model, "fit": version}
             client.create_model_version(name, f"runs:/{run_id}/final", run_id, tags, await_creation_for=0)
+            _note(store, ticker).unlink(missing_ok=True)
         _let_go(store, name, model)
 
 
@@ -66,10 +71,32 @@ def _versions(store: TrackingStore, name: str, **tags: str) -> list["ModelVersio
     return list(store.client.search_model_versions(" and ".join(conditions), max_results=_PAGE))
 
 
+def _note(store: TrackingStore, ticker: str) -> Path:
+    """What the aliases of a ticker were last set to; it goes when a version is added that one of them may mean."""
+    return store.folder / _SYNCED / f"{ticker}.json"
+
+
+def next_best(evaluation: pd.DataFrame, champion: str) -> str | None:
+    """The challenger: the other model with the lowest RMSE, on walk-forward rows if there are any, else validation.
+
+    Args:
+        evaluation: one ticker's rows of table `evaluation`.
+        champion: name of the champion.
+    """
+    others = evaluation[evaluation["model"] != champion]
+    for is_asked in (
+        others["scheme"] == WALK_FORWARD,
+        (others["scheme"] == HOLDOUT) & (others["role"] == "validation"),
+    ):
+        if is_asked.any():
+            return str(others[is_asked].sort_values(["rmse", "model"])["model"].iloc[0])
+    return None
+
+
 def sync_aliases(store: TrackingStore, ticker: str, *, champion: str, challenger: str | None) -> list[str]:
     """Let `@champion` and `@challenger` of a ticker point at the versions of these fits.
 
-    MLflow is not touched, nor loaded, while both stay who they are.
+    MLflow is not touched, nor loaded, while both stay who they are and no version was added.
 
     Args:
         champion: version of the champion's final fit.
@@ -82,16 +109,15 @@ def sync_aliases(store: TrackingStore, ticker: str, *, champion: str, challenger
         TrackingUnavailable: MLflow cannot be reached.
     """
     wanted = {CHAMPION: champion, CHALLENGER: challenger}
-    note = store.folder / _SYNCED / f"{ticker}.json"
+    note = _note(store, ticker)
     content = json.dumps({"store": store.address, **wanted})
     if not store.is_on or (note.exists() and note.read_text(encoding="utf-8") == content):
         return []
     name = registered_name(ticker)
     with store.reaching(), store.locked("registry"):
         missing = [alias for alias, fit in wanted.items() if not _point(store, name, alias, fit)]
-    if not missing:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(content, encoding="utf-8")
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(content, encoding="utf-8")
     return missing
 
 
