@@ -76,6 +76,10 @@ docs: install  ## regenerate the generated documents
 bench: install  ## ratios against peers, in one run on this machine
 	@$(BIN)/python -m benchmarks
 
+.PHONY: controls
+controls: install  ## series whose truth is known through the whole pipeline, about half an hour; writes docs/controls.md
+	@$(BIN)/python -m benchmarks.controls
+
 .PHONY: clean
 clean:  ## remove what can be made again (not data/)
 	rm -rf $(VENV) data-demo build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
