@@ -41,7 +41,8 @@ Models = Annotated[
     str,
     typer.Option(
         metavar="NAMES",
-        help="Only these models, comma-separated; a wrong name lists them all. The random walk is always there.",
+        help="Only these models, comma-separated; a wrong name lists them all. The random walk is always there. "
+        "An ensemble uses stored fits of models not named, if those learned from the same sessions.",
     ),
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="Small model settings, for a look in seconds.")]
