@@ -47,7 +47,8 @@ class Desk:
 
 
 @contextmanager
-def _open_desk(folder: Path) -> Iterator[Desk]:
+def open_desk(folder: Path) -> Iterator[Desk]:
+    """A home below `folder`, named in the environment, with its Dagster instance."""
     settings = Settings(home=folder / "home", source="sample")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STOCK_ASSETS_HOME", str(settings.home))
@@ -58,14 +59,14 @@ def _open_desk(folder: Path) -> Iterator[Desk]:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """An empty home with its Dagster instance."""
-    with _open_desk(tmp_path) as desk:
+    with open_desk(tmp_path) as desk:
         yield desk
 
 
 @pytest.fixture(scope="module")
 def finished_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A home in which AAPL has been run once. Shared: a test may rerun it, never change it."""
-    with _open_desk(tmp_path_factory.mktemp("finished")) as desk:
+    with open_desk(tmp_path_factory.mktemp("finished")) as desk:
         assert desk.run("AAPL").reason is None
         yield desk
 
