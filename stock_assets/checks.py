@@ -41,6 +41,12 @@ CHECKS: dict[str, dict[str, str]] = {
         "predictions_complete": "every session of every fold is predicted",
         "predictions_ordered": "intervals contain each other and the prediction",
     },
+    "audit": {
+        "features_proven": "no feature changes when later bars are left out or different",
+        "splits_proven": "roles and folds are in the order of time, with a session purged between them",
+        "models_proven": "no prediction changes with the future, and fits hold only what their training rows give",
+        "nothing_too_good": "no skill, direction or correlation too good to be believed (warning: awaits proofs)",
+    },
     "predictions": {
         "predictions_unique": "one prediction per session",
         "predictions_complete": "every validation, test and live session is predicted",

@@ -2,8 +2,10 @@
 
 import dagster as dg
 
+from stock_assets.assets.audit import audit_asset
 from stock_assets.assets.backtest import backtest_assets
 from stock_assets.assets.champion import champion
+from stock_assets.assets.economics import economics_asset
 from stock_assets.assets.evaluation import evaluation
 from stock_assets.assets.features import features
 from stock_assets.assets.forecasts import forecast_scores, forecasts
@@ -13,9 +15,8 @@ from stock_assets.assets.predictions import prediction_assets
 from stock_assets.assets.prices import prices, raw_prices
 from stock_assets.assets.splits import splits
 from stock_assets.assets.volatility import volatility
-from stock_assets.assets.volatility import volatility
-from stock_assets.executor import executor
 from stock_assets.clock import Clock
+from stock_assets.executor import executor
 from stock_assets.io import LakeIOManager
 from stock_assets.jobs import JOBS
 from stock_assets.resources import BacktestSettings, ModelSettings, PriceSource, Tracking, Warehouse
@@ -36,10 +37,11 @@ defs = dg.Definitions(
         *model_assets,
         *prediction_assets,
         volatility,
-        volatility,
         *backtest_assets,
         evaluation,
         pooled_evaluation,
+        economics_asset,
+        audit_asset,
         champion,
         forecasts,
         forecast_scores,

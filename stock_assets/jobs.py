@@ -6,11 +6,12 @@ _BARS = dg.AssetSelection.assets("raw_prices", "prices")
 _MODELS = dg.AssetSelection.groups("3_models")
 _SPLITS = dg.AssetSelection.assets("splits")
 _BACKTEST = dg.AssetSelection.groups("4_backtest")
+_AUDIT = dg.AssetSelection.groups("5_audit")
 _FORECASTS = dg.AssetSelection.groups("6_forecasts")
 # About all tickers at once, where every other asset is about one.
 _UNIVERSE = dg.AssetSelection.assets("pooled_evaluation")
 # What follows a backtest reads the last one there is, so it need not be run again with everything else.
-_EVERYTHING = dg.AssetSelection.all() - _BACKTEST - _UNIVERSE
+_EVERYTHING = dg.AssetSelection.all() - _BACKTEST - _AUDIT - _UNIVERSE
 
 lineage = dg.define_asset_job("lineage", _EVERYTHING, description="From bars to forecast, training included.")
 fetch = dg.define_asset_job("fetch", _BARS, description="New bars only.")
@@ -26,6 +27,9 @@ backtest = dg.define_asset_job(
     description="Every model walked forward through the history at hand, scored, and the champion reviewed on it.",
 )
 
+audit = dg.define_asset_job(
+    "audit", _AUDIT | dg.AssetSelection.assets("champion"), description="Proofs that nothing stored saw the future."
+)
 universe = dg.define_asset_job("universe", _UNIVERSE, description="What only all tickers together can show.")
 
-JOBS = (lineage, fetch, train, forecast, backtest, universe)
+JOBS = (lineage, fetch, train, forecast, backtest, audit, universe)

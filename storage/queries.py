@@ -88,6 +88,11 @@ def champion(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     return _select(reader, f"FROM ({newest})", {"ticker": ticker}, order="ticker")
 
 
+def champion_history(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
+    """Every champion decision, by ticker, the newest first."""
+    return _select(reader, "SELECT * FROM champion", {"ticker": ticker}, order="ticker, decided_at DESC")
+
+
 def latest_forecasts(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     """The newest forecast of every model, the champion's first."""
     where = {"ticker": ticker}

@@ -24,7 +24,10 @@ from storage.lake import Lake
     description="The random walk until a model passes a monthly review of its walk-forward rows: Clark-West at 5 % "
     "(Holm over models), lower RMSE, 500 rows, honest intervals, clean audit. Every decision is kept with its reason.",
     ins={"evaluation": dg.AssetIn("evaluation")},
-    deps=[dg.AssetKey(["predictions", name]) for name in discover()],
+    deps=[
+        *(dg.AssetKey(name) for name in ("calibration", "audit")),
+        *(dg.AssetKey(["predictions", name]) for name in discover()),
+    ],
 )
 def champion(
     context: dg.AssetExecutionContext, evaluation: pd.DataFrame, warehouse: Warehouse, tracking: Tracking

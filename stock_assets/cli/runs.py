@@ -1,6 +1,6 @@
 """Commands that work: `run`, `fetch`, `train`, `forecast`. Each starts real Dagster runs, one per ticker."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -110,11 +110,13 @@ def work(
     csv_dir: Path | None = None,
     lookback: str = "",
     models: str = "",
+    report: Callable[[Settings, Sequence[str]], None] | None = None,
     **more: Any,
 ) -> None:
     """Start a job for each ticker, with what was asked for, and show what came of it.
 
     Args:
+        report: shows it, given the settings and the tickers that succeeded; by default scores, champion and forecasts.
         more: further fields of `stock_assets.runs.Options`.
     """
     settings = open_home()
@@ -133,9 +135,11 @@ def work(
         for work in cut_off:
             note(f"a run of {work.ticker} was cut off; it is marked as failed and its work is done now")
         outcomes += _execute_all(instance, settings, [*unfinished, *wanted])
-        outcomes += _pool(instance, settings) if job != "fetch" else []
+        outcomes += _pool(instance, settings) if job not in ("fetch", "audit") else []
     if job != "fetch":
-        _report(settings, list(dict.fromkeys(outcome.ticker for outcome in outcomes if outcome.reason is None)))
+        (report or _report)(
+            settings, list(dict.fromkeys(outcome.ticker for outcome in outcomes if outcome.reason is None))
+        )
     _name_the_failed(outcomes)
 
 
@@ -242,7 +246,7 @@ def _ready(
 def _obstacle(lake: "Lake", settings: Settings, job: str, ticker: str, options: "Options") -> str | None:
     if job in ("train", "backtest") and lake.read("prices", ticker=ticker).empty:
         return f"it has no bars in {settings.home} — `stock-assets run --ticker {ticker}`"
-    if job in ("forecast", "backtest") and lake.read("models", ticker=ticker).empty:
+    if job in ("forecast", "backtest", "audit") and lake.read("models", ticker=ticker).empty:
         return f"it was never trained in {settings.home} — `stock-assets run --ticker {ticker}`"
     if not options.source:
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from stock_assets.cli.layout import Field, Row, day, evidence, fit, number, percent, text
+from stock_assets.cli.layout import MISSING, Field, Row, day, evidence, fit, is_missing, number, percent, text
 from stock_assets.forecasting.models import BENCHMARK
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ def _verdict(row: Row) -> str:
     return "same as it" if row["std_ratio"] == 0 else evidence(row["clark_west_p"])
 
 
+def _result(row: Row) -> str:
+    if row["kind"] == "flag":
+        return "not raised" if row["passed"] else "RAISED"
+    return "holds" if row["passed"] else "FAILED"
+
+
+def _short(value: float | None) -> str:
+    return MISSING if value is None or is_missing(value) else f"{value:.3g}"
+
+
 LEADERBOARD = (
     Field("model", text("model"), left=True),
     Field("rows", text("n"), optional=2),
@@ -44,6 +54,15 @@ LEADERBOARD = (
     Field("right\ndirection", percent("directional_accuracy"), optional=3),
     Field("better\nthan it?", _better),
     Field("in 90 %", percent("coverage_90"), optional=5),
+)
+
+AUDIT = (
+    Field("subject", text("subject"), left=True),
+    Field("looked at", text("name"), left=True),
+    Field("kind", text("kind"), left=True, optional=2),
+    Field("result", lambda rows: [_result(row) for row in rows], left=True),
+    Field("measured", lambda rows: [_short(row["statistic"]) for row in rows], optional=1),
+    Field("at most", lambda rows: [_short(row["limit"]) for row in rows], optional=1),
 )
 
 FORECASTS = (
@@ -86,6 +105,27 @@ def champions(frame: "pd.DataFrame", console: Console) -> None:
     for row in _rows(newest):
         line = f"[bold]{escape(row['ticker'])}[/bold] champion: {row['model']} — {escape(row['reason'])}"
         console.print(line, soft_wrap=True)
+
+
+def decisions(frame: "pd.DataFrame", console: Console) -> None:
+    """Print every decision of each ticker, the newest first. Takes rows of the table `champion`."""
+    for ticker, group in frame.groupby("ticker", sort=True):
+        console.print(f"{escape(str(ticker))}, decisions", style="bold")
+        for row in _rows(group.sort_values("decided_at", ascending=False)):
+            line = f"{day(row['decided_at'])}  [bold]{row['model']}[/bold] — {escape(row['reason'])}"
+            console.print(line, soft_wrap=True)
+
+
+def audit(frame: "pd.DataFrame", console: Console) -> None:
+    """Print one table per ticker, then what failed or was flagged in words. Takes rows of the table `audit`."""
+    for ticker, group in frame.groupby("ticker", sort=True):
+        rows = _rows(group)
+        rows.sort(key=lambda row: (row["subject"] not in ("features", "splits"), row["subject"], row["kind"] == "flag"))
+        console.print(f"{escape(str(ticker))}, leak audit", style="bold")
+        console.print(fit(AUDIT, rows, console))
+        for row in rows:
+            if not row["passed"]:
+                console.print(escape(f"{row['subject']}, {row['name']}: {row['message']}"), soft_wrap=True)
 
 
 def forecasts(frame: "pd.DataFrame", console: Console, *, now: datetime | None = None) -> None:

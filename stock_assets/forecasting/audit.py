@@ -6,16 +6,18 @@ A flag is no verdict: real skill raises it, too. It blocks promotion until the p
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stock_assets.forecasting.artifacts import StoredModel
 from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.findings import Finding
 from stock_assets.forecasting.fit_provenance import examine_calibration, examine_scales, examine_training_end
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.lookahead import Compute, Cut, Examination, cuts, examine_features, examine_predictions
-from stock_assets.forecasting.models import BENCHMARK
+from stock_assets.forecasting.models import BENCHMARK, Progress, quiet
 from stock_assets.forecasting.splits import check_splits
 
 LARGEST_SKILL = 0.01
@@ -56,6 +58,7 @@ def audit(
     ticker: str,
     audited_at: datetime,
     compute: Compute = compute_features,
+    progress: Progress = quiet,
 ) -> pd.DataFrame:
     """Examine features, splits and every model's stored fits.
 
@@ -65,6 +68,7 @@ def audit(
         ticker: symbol.
         audited_at: now, aware.
         compute: what makes features of bars.
+        progress: told which model is looked at.
 
     Returns:
         Frame of table `audit`.
@@ -75,6 +79,7 @@ def audit(
     ]
     rows += [("splits", None, finding) for finding in examine_splits(subject.splits, subject.folds, subject.features)]
     for model, stored in fits.items():
+        progress(f"{model}: {len(stored)} fits")
         version = stored[0].manifest.version
         found = [*_examine_model(subject, model, stored, places, compute), *flags(subject, model)]
         rows += [(model, version, finding) for finding in found]
@@ -196,6 +201,25 @@ def failed_proofs(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of table `audit` that are proofs and did not hold."""
     failed: pd.DataFrame = table[(table["kind"] == "proof") & ~table["passed"].astype(bool)]
     return failed
+
+
+def as_findings(table: pd.DataFrame) -> list[Finding]:
+    """What did not hold, for the checks: failed proofs are errors, raised flags warnings."""
+    wrong = table[~table["passed"].astype(bool)]
+    return [
+        Finding(_check(row), "error" if row["kind"] == "proof" else "warn", _sentence(row))
+        for _, row in wrong.iterrows()
+    ]
+
+
+def _check(row: "pd.Series[Any]") -> str:
+    if row["kind"] == "flag":
+        return "nothing_too_good"
+    return f"{row['subject'] if row['subject'] in ('features', 'splits') else 'models'}_proven"
+
+
+def _sentence(row: "pd.Series[Any]") -> str:
+    return f"{row['subject']}, {row['name']}: {row['message']}"
 
 
 def _table(rows: Iterable[tuple[str, str | None, Examination]], ticker: str, audited_at: datetime) -> pd.DataFrame:
