@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from stock_assets.forecasting.errors import UnequalRows
-from stock_assets.forecasting.evaluation import as_markdown, evaluate, on_current_splits, scale_mae
+from stock_assets.forecasting.evaluation import as_markdown, evaluate, on_current_splits, on_equal_folds, scale_mae
 from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.power import minimum_detectable_skill
 from stock_assets.forecasting.splits import holdout_splits
 from storage.tables import EVALUATION
 from tests.forecasting.scored import predictions_of
@@ -60,7 +61,8 @@ def test_the_random_walk_has_no_skill_no_direction_and_no_p_value() -> None:
     scores = row(evaluate(holdout_of(random_walk=np.zeros(120), good=GOOD), scale_mae=1.0), "random_walk")
     assert scores["skill_vs_naive"] == 0
     assert scores["std_ratio"] == 0
-    assert scores[["directional_accuracy", "clark_west_p", "dm_hln_p"]].isna().all()
+    tests = ["clark_west_p", "dm_hln_p", "dm_hln_abs_p", "pesaran_timmermann_p", "skill_lower", "skill_upper"]
+    assert scores[["directional_accuracy", "directional_accuracy_lower", "up_share", *tests]].isna().all()
 
 
 def test_a_model_with_a_signal_is_told_from_one_without() -> None:
@@ -68,6 +70,107 @@ def test_a_model_with_a_signal_is_told_from_one_without() -> None:
     assert row(table, "good")["clark_west_p"] < 0.001
     assert row(table, "good")["dm_hln_p"] < 0.001
     assert row(table, "noise")["clark_west_p"] > 0.05
+
+
+def test_the_figures_of_uncertainty_stand_where_they_belong() -> None:
+    scores = row(evaluate(holdout_of(random_walk=np.zeros(120), good=GOOD, noise=NOISE), scale_mae=1.0), "good")
+    assert scores["skill_lower"] < scores["skill_vs_naive"] < scores["skill_upper"]
+    assert scores["directional_accuracy_lower"] < scores["directional_accuracy"]
+    assert scores["up_share"] == np.mean(ACTUAL > 0)
+    assert scores["pesaran_timmermann_p"] < 0.001
+    assert scores["dm_hln_abs_p"] < 0.001
+    assert scores["mcs_p"] == 1
+    assert scores["minimum_detectable_skill"] == minimum_detectable_skill(120)
+    assert 0 < scores["crps"] < scores["mae"]
+
+
+def test_resampled_figures_are_reused_where_the_rows_are_the_same() -> None:
+    predictions = holdout_of(random_walk=np.zeros(120), good=GOOD)
+    first = evaluate(predictions, scale_mae=1.0)
+    marked = first.assign(skill_lower=-7.0, skill_upper=7.0, mcs_p=0.5)
+    again = evaluate(predictions, scale_mae=1.0, earlier=marked)
+    assert (again[["skill_lower", "skill_upper", "mcs_p"]].to_numpy() == [-7.0, 7.0, 0.5]).all()
+    assert (again["rows_version"] == first["rows_version"]).all()
+
+
+def test_another_model_another_number_or_another_row_makes_resampled_figures_anew() -> None:
+    predictions = holdout_of(random_walk=np.zeros(120), good=GOOD)
+    marked = evaluate(predictions, scale_mae=1.0).assign(mcs_p=-1.0)
+    changed = predictions.assign(predicted_log_return=predictions["predicted_log_return"] * (1 + 1e-12))
+    fewer = predictions[predictions["target_session"] < predictions["target_session"].max()]
+    for new in (holdout_of(random_walk=np.zeros(120), good=GOOD, noise=NOISE), changed, fewer):
+        assert (evaluate(new, scale_mae=1.0, earlier=marked)["mcs_p"] >= 0).all()
+
+
+def test_a_handful_of_rows_is_scored_but_not_resampled() -> None:
+    few = pd.concat(predictions_of(m, p[:12], ACTUAL[:12]) for m, p in {"random_walk": 0 * GOOD, "good": GOOD}.items())
+    table = evaluate(few, scale_mae=1.0)
+    assert table[["skill_lower", "mcs_p", "minimum_detectable_skill"]].isna().all(axis=None)
+    assert table["rmse"].notna().all()
+    assert "So few sessions can show no skill at all." in as_markdown(table)
+
+
+def test_of_live_rows_only_models_on_the_random_walks_sessions_are_in_the_confidence_set() -> None:
+    live = {"fold": "live", "role": "live"}
+    table = evaluate(
+        pd.concat(
+            [
+                predictions_of("random_walk", np.zeros(120), ACTUAL, **live),
+                predictions_of("good", GOOD, ACTUAL, **live),
+                predictions_of("late", NOISE[60:], ACTUAL[60:], start="2020-03-26", **live),
+            ]
+        ),
+        scale_mae=1.0,
+    )
+    assert row(table, "good")["mcs_p"] == 1
+    assert np.isnan(row(table, "late")["mcs_p"])
+    assert row(table, "late")["skill_lower"] < row(table, "late")["skill_upper"]
+
+
+def test_the_random_walk_alone_is_compared_with_nobody() -> None:
+    assert evaluate(holdout_of(random_walk=np.zeros(120)), scale_mae=1.0)["mcs_p"].isna().all()
+
+
+def walked(model: str, predicted: np.ndarray, *, n: int = 120, fold: str = "wf_00") -> pd.DataFrame:
+    return predictions_of(model, predicted[:n], ACTUAL[:n], fold=fold, role="test")
+
+
+def test_models_whose_folds_are_not_the_random_walks_are_named_and_left_out() -> None:
+    predictions = pd.concat(
+        [
+            holdout_of(short=NOISE),
+            walked("random_walk", 0 * GOOD),
+            walked("good", GOOD),
+            walked("short", NOISE, n=100),
+            walked("renamed", NOISE, fold="wf_01"),
+        ]
+    )
+    kept, unequal = on_equal_folds(predictions)
+    assert unequal == ["renamed", "short"]
+    assert set(kept.loc[kept["scheme"] == "walk_forward", "model"]) == {"random_walk", "good"}
+    assert (kept["scheme"] == "holdout").sum() == 120
+
+
+def test_without_the_random_walks_backtest_nothing_is_scored_walk_forward() -> None:
+    kept, unequal = on_equal_folds(walked("good", GOOD))
+    assert unequal == ["good"]
+    assert kept.empty
+    assert on_equal_folds(holdout_of(good=GOOD))[1] == []
+
+
+def test_unequal_walk_forward_rows_are_refused_where_nobody_left_them_out() -> None:
+    predictions = pd.concat([walked("random_walk", 0 * GOOD), walked("short", NOISE, n=100)])
+    with pytest.raises(UnequalRows, match=r"short lacks 20 of the 120 walk_forward test .* materialise backtest/short"):
+        evaluate(predictions, scale_mae=1.0)
+
+
+def test_folds_of_the_backtest_stay_when_the_boundaries_move() -> None:
+    current = holdout_of(random_walk=np.zeros(120))
+    splits = current[["ticker", "session", "fold", "role"]]
+    predictions = pd.concat([current, walked("random_walk", 0 * GOOD), walked("good", GOOD)])
+    kept, outdated = on_current_splits(predictions, splits, splits[["session"]])
+    assert outdated == []
+    assert len(kept) == len(predictions)
 
 
 def test_the_random_walk_beside_each_model_is_on_that_models_rows() -> None:
