@@ -4,6 +4,7 @@ import dagster as dg
 
 from stock_assets.assets.audit import audit_asset
 from stock_assets.assets.backtest import backtest_assets
+from stock_assets.assets.calibration import calibration
 from stock_assets.assets.champion import champion
 from stock_assets.assets.economics import economics_asset
 from stock_assets.assets.evaluation import evaluation
@@ -39,6 +40,7 @@ defs = dg.Definitions(
         volatility,
         *backtest_assets,
         evaluation,
+        calibration,
         pooled_evaluation,
         economics_asset,
         audit_asset,
