@@ -78,10 +78,6 @@ def find_parent(store: TrackingStore, dagster_run_id: str) -> "Run | None":
 
 
 def _make(store: TrackingStore, instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        from dagster_mlflow import mlflow_tracking
-
     ticker = run.tags.get(PARTITION_TAG, "")
     tags = {
         RUN_TAG: run.run_id,
@@ -94,16 +90,21 @@ def _make(store: TrackingStore, instance: dg.DagsterInstance, run: dg.DagsterRun
     # Tags of the context are there from the moment the run is; `extra_tags` come later, and a kill may come between.
     context = {"MLFLOW_RUN_CONTEXT": json.dumps(tags)}
     config = {"experiment_name": EXPERIMENT, "mlflow_tracking_uri": store.uri, "env": context}
-    try:
-        with dg.build_resources(
-            {"mlflow": mlflow_tracking},
-            instance=instance,
-            resource_config={"mlflow": {"config": config}},
-            dagster_run=run,
-        ) as resources:
-            run_id = str(resources.mlflow.active_run().info.run_id)
-    except DagsterResourceFunctionError as error:
-        raise error.user_exception from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the resource calls itself beta, and asks Dagster in ways of yesterday
+        from dagster_mlflow import mlflow_tracking
+
+        try:
+            with dg.build_resources(
+                {"mlflow": mlflow_tracking},
+                instance=instance,
+                resource_config={"mlflow": {"config": config}},
+                dagster_run=run,
+                log_manager=dg.DagsterLogManager.create(loggers=[], dagster_run=run),
+            ) as resources:
+                run_id = str(resources.mlflow.active_run().info.run_id)
+        except DagsterResourceFunctionError as error:
+            raise error.user_exception from error
     store.client.update_run(run_id, name=f"{run.job_name} {ticker}".strip())
     return run_id
 
