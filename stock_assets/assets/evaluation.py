@@ -14,8 +14,9 @@ from stock_assets.resources import Warehouse
     table="evaluation",
     group="5_evaluation",
     kinds={"pandas"},
-    description="RMSE, MAE, MAPE, MASE, skill, direction, Clark-West and Diebold-Mariano p-values, coverage and width "
-    "of every model and role, on rows identical to the random walk's.",
+    description="RMSE, MAE, MAPE, MASE, CRPS, skill with its bootstrap interval and what could be detected, direction, "
+    "tests of Clark-West, Diebold-Mariano and Pesaran-Timmermann, Model Confidence Set, coverage and width of every "
+    "model, scheme and role, on rows identical to the random walk's.",
     ins={name: dg.AssetIn(name) for name in ("prices", "features", "splits")},
     deps=[dg.AssetKey([stage, name]) for stage in ("predictions", "backtest") for name in discover()],
 )

@@ -8,6 +8,7 @@ the block length and the seed, and all models and tickers share them.
 
 import hashlib
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -115,13 +116,13 @@ def confidence_set(shares: Floats, losses: Floats) -> Floats:
 
 
 def resampling_version() -> str:
-    """Hash of these formulas and settings: figures made by others are not reused."""
-    return _source_hash()
+    """Hash of these formulas and settings, and of the version of `arch`: figures made by others are not reused."""
+    return _formulas()
 
 
 @lru_cache(maxsize=1)
-def _source_hash() -> str:
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+def _formulas() -> str:
+    return hashlib.sha256(Path(__file__).read_bytes() + version("arch").encode()).hexdigest()
 
 
 def _standardised(shares: Floats, losses: Floats) -> tuple[Floats, NDArray[np.float64]]:
