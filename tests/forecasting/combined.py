@@ -11,8 +11,15 @@ from stock_assets.forecasting.artifacts import StoredModel
 from stock_assets.forecasting.manifest import Manifest, hash_rows
 from stock_assets.forecasting.models import Fitted, Forecaster, discover
 from stock_assets.forecasting.models._combination import Combination
+from stock_assets.forecasting.models.ensemble_equal import EnsembleEqual
+from stock_assets.forecasting.models.ensemble_inverse_error import EnsembleInverseError
+from stock_assets.forecasting.models.random_forest import RandomForest
+from stock_assets.forecasting.models.xgboost import XGBoost
 
 Fit = Callable[..., Fitted]
+
+PARENTS = {"random_forest": RandomForest(n_estimators=10), "xgboost": XGBoost(n_estimators=20)}
+ENSEMBLES: tuple[type[Combination], ...] = (EnsembleEqual, EnsembleInverseError)
 
 
 def ready(model: type[Forecaster], fit: Fit, history: pd.DataFrame, learned: int, **settings: Any) -> Forecaster:

@@ -1,79 +1,29 @@
-"""Ensembles from two real, small parents in a real store. The five parents they have by default are in the contract."""
+"""Ensembles of two real, small parents in a real store. The five parents they have by default are in the contract."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.backtest import Plan, plan_folds, run_backtest
 from stock_assets.forecasting.errors import ArtifactMismatch, NotTrained, TooFewRows
-from stock_assets.forecasting.features import compute_features
-from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import BENCHMARK, discover
 from stock_assets.forecasting.models._combination import Combination
 from stock_assets.forecasting.models.ensemble_equal import EnsembleEqual
 from stock_assets.forecasting.models.ensemble_inverse_error import EnsembleInverseError
 from stock_assets.forecasting.models.random_forest import RandomForest
-from stock_assets.forecasting.models.random_walk import RandomWalk
 from stock_assets.forecasting.models.xgboost import XGBoost
 from stock_assets.forecasting.predictions import predict_all
-from stock_assets.forecasting.splits import holdout_splits
-from stock_assets.forecasting.training import fit_fold, train
 from stock_assets.forecasting.volatility import forecast_volatility
-from tests.forecasting.conftest import NOW
+from tests.forecasting.combined import ENSEMBLES, PARENTS
 
-PARENTS = {"random_forest": RandomForest(n_estimators=10), "xgboost": XGBoost(n_estimators=20)}
-ENSEMBLES = (EnsembleEqual, EnsembleInverseError)
+pytestmark = pytest.mark.usefixtures("two_parents")
 each_ensemble = pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda model: model.name)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def two_parents():
-    with pytest.MonkeyPatch.context() as patch:
-        for ensemble in ENSEMBLES:
-            patch.setattr(ensemble, "parents", tuple(PARENTS))
-        yield
-
-
-@pytest.fixture(scope="module")
-def trained(two_parents, garch_history, garch_splits, tmp_path_factory):
-    """Fits in use by model, and their store. Do not change the store: use `store`."""
-    store = ArtifactStore(tmp_path_factory.mktemp("combined"))
-    forecasters = [*PARENTS.values(), *(ensemble() for ensemble in ENSEMBLES)]
-    return {
-        model.name: train(model, garch_history, garch_splits, ticker="GARCH", store=store, now=lambda: NOW)
-        for model in forecasters
-    }, store
-
-
-@pytest.fixture
-def fits(trained):
-    return trained[0]
-
-
-@pytest.fixture
-def store(trained, tmp_path):
-    """A copy that a test may change."""
-    shutil.copytree(trained[1].root, tmp_path / "models")
-    return ArtifactStore(tmp_path / "models")
-
-
-@pytest.fixture
-def again(store, garch_history, garch_splits):
-    def train_again(forecaster, history=garch_history, splits=garch_splits, **options):
-        return train(forecaster, history, splits, ticker="GARCH", store=store, now=lambda: NOW, **options)
-
-    return train_again
-
-
 def test_the_ensembles_combine_every_model_that_learns_and_no_benchmark():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.undo()
-        learning = {name for name, model in discover().items() if not model.parents} - {BENCHMARK}
+    learning = {name for name, model in discover().items() if not model.parents} - {BENCHMARK}
     assert set(Combination.parents) == learning
     assert {name for name, model in discover().items() if model.parents} == {model.name for model in ENSEMBLES}
 
@@ -138,7 +88,7 @@ def test_what_a_fit_keeps_out_of_fold_is_what_its_intervals_were_calibrated_on(f
         np.testing.assert_allclose(np.sort(scores), np.sort(stored.calibration.scores))
 
 
-def test_an_ensemble_is_shrunk_and_calibrated_on_the_sessions_its_parents_share(again, fits, store):
+def test_an_ensemble_is_shrunk_and_calibrated_on_the_sessions_its_parents_share(train_again, fits, combined_store):
     forest, boosted = (fits[name].evaluated for name in PARENTS)
     fewer = replace(forest, out_of_fold=forest.out_of_fold.iloc[100:])  # as a model with fewer folds has
     ready = EnsembleEqual().combining([boosted, fewer])
@@ -157,8 +107,8 @@ def test_too_few_sessions_in_common_are_refused_with_both_numbers(fits):
 
 
 @each_ensemble
-def test_an_ensemble_comes_back_from_the_store_with_its_parents(ensemble, fits, store, garch_history):
-    loaded = store.load_current("GARCH", ensemble.name)
+def test_an_ensemble_comes_back_from_the_store_with_its_parents(ensemble, fits, combined_store, garch_history):
+    loaded = combined_store.load_current("GARCH", ensemble.name)
     for before, after in zip(
         (fits[ensemble.name].evaluated, fits[ensemble.name].final), (loaded.evaluated, loaded.final), strict=True
     ):
@@ -167,86 +117,62 @@ def test_an_ensemble_comes_back_from_the_store_with_its_parents(ensemble, fits, 
         np.testing.assert_array_equal(after.predict(garch_history), before.predict(garch_history))
 
 
-def test_the_artifact_names_parents_and_weights_in_plain_json(fits, store):
+def test_the_artifact_names_parents_and_weights_in_plain_json(fits, combined_store):
     final = fits["ensemble_inverse_error"].final
-    folder = store.folder("GARCH", "ensemble_inverse_error", final.manifest.version)
+    folder = combined_store.folder("GARCH", "ensemble_inverse_error", final.manifest.version)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["parents"] == {name: fits[name].final.manifest.version for name in PARENTS}
     assert json.loads((folder / "combination.json").read_text()) == {"weights": dict(final.fitted.weights)}
     assert {"combination.json", "out_of_fold.parquet", "calibration.json"} == manifest["files"].keys()
 
 
-def test_a_changed_file_of_a_parent_stops_the_ensemble_by_name(fits, store):
+def test_a_changed_file_of_a_parent_stops_the_ensemble_by_name(fits, combined_store):
     version = fits["xgboost"].final.manifest.version
-    (store.folder("GARCH", "xgboost", version) / "out_of_fold.parquet").write_bytes(b"")
+    (combined_store.folder("GARCH", "xgboost", version) / "out_of_fold.parquet").write_bytes(b"")
     pattern = (
         rf"ensemble_equal \w+ combines xgboost {version}, which .*out_of_fold\.parquet was changed.* — train xgboost"
     )
     with pytest.raises(ArtifactMismatch, match=pattern):
-        store.load_current("GARCH", "ensemble_equal")
-    assert not store.verifies("GARCH", "ensemble_equal", fits["ensemble_equal"].final.manifest.version)
+        combined_store.load_current("GARCH", "ensemble_equal")
+    assert not combined_store.verifies("GARCH", "ensemble_equal", fits["ensemble_equal"].final.manifest.version)
 
 
-def test_parents_that_are_not_the_models_it_combines_are_refused_on_loading(fits, store):
-    folder = store.folder("GARCH", "ensemble_equal", fits["ensemble_equal"].final.manifest.version)
+def test_parents_that_are_not_the_models_it_combines_are_refused_on_loading(fits, combined_store):
+    folder = combined_store.folder("GARCH", "ensemble_equal", fits["ensemble_equal"].final.manifest.version)
     with pytest.raises(NotTrained, match=r"combines fits of random_forest, xgboost, and was given xgboost — make all"):
         EnsembleEqual.load(folder, {}, [fits["xgboost"].final])
 
 
 @each_ensemble
-def test_a_second_run_combines_nothing_anew(ensemble, again, fits):
+def test_a_second_run_combines_nothing_anew(ensemble, train_again, fits):
     messages = []
-    second = again(ensemble(), progress=messages.append)
+    second = train_again(ensemble(), progress=messages.append)
     assert [message.split()[0] for message in messages] == ["evaluated", "final"]
     assert all("in the store already" in message for message in messages)
     assert second.final.manifest == fits[ensemble.name].final.manifest
 
 
-def test_a_retrained_parent_makes_a_new_ensemble(again, fits):
-    again(XGBoost(n_estimators=20, seed=1))
-    new = again(EnsembleEqual())
+def test_a_retrained_parent_makes_a_new_ensemble(train_again, fits):
+    train_again(XGBoost(n_estimators=20, seed=1))
+    new = train_again(EnsembleEqual())
     before = fits["ensemble_equal"]
     assert new.evaluated.manifest.version != before.evaluated.manifest.version
     assert new.final.manifest.parents["random_forest"] == before.final.manifest.parents["random_forest"]
     assert new.final.manifest.parents["xgboost"] != before.final.manifest.parents["xgboost"]
 
 
-def test_nothing_is_fitted_a_second_time(again, monkeypatch):
-    again(XGBoost(n_estimators=20, seed=2))
+def test_nothing_is_fitted_a_second_time(train_again, monkeypatch):
+    train_again(XGBoost(n_estimators=20, seed=2))
     for model in (RandomForest, XGBoost):
         monkeypatch.setattr(model, "_fit", lambda *_: pytest.fail("a parent was fitted again"))
-    again(EnsembleEqual())
+    train_again(EnsembleEqual())
 
 
-def test_a_parent_that_was_never_trained_is_refused_with_the_cure(garch_history, garch_splits, tmp_path):
-    empty = ArtifactStore(tmp_path)
-    pattern = (
-        r"ensemble_equal combines random_forest, whose evaluated fit cannot be used: no random_forest has been trained "
-        r"for GARCH .* — make all of them together \(stock-assets train --models random_forest,xgboost,ensemble_equal\)"
-    )
-    with pytest.raises(NotTrained, match=pattern):
-        train(EnsembleEqual(), garch_history, garch_splits, ticker="GARCH", store=empty, now=lambda: NOW)
-
-
-def test_parents_that_learned_from_other_rows_are_refused_with_both_spans(again, garch_prices):
-    features = compute_features(garch_prices.iloc[:-40])
-    moved = holdout_splits(features)
-    pattern = r"combines random_forest, whose fit \w+ learned from \S+ to \S+ and not from \S+ to \S+ — make all"
-    with pytest.raises(NotTrained, match=pattern):
-        again(EnsembleEqual(), history=build_history(garch_prices.iloc[:-40], features), splits=moved)
-
-
-def test_parents_that_learned_from_other_bars_are_refused(again, garch_history):
-    restated = garch_history.assign(volume=garch_history["volume"] + 1)
-    with pytest.raises(NotTrained, match=r"combines random_forest, whose fit \w+ learned from other bars than these"):
-        again(EnsembleEqual(), history=restated)
-
-
-def test_parents_of_another_target_are_refused_and_of_the_same_are_combined_as_they_are(again, garch_history):
+def test_parents_of_another_target_are_refused_and_of_the_same_are_combined_as_they_are(train_again, garch_history):
     with pytest.raises(NotTrained, match=r"whose fit \w+ learned log_return and not price"):
-        again(EnsembleEqual(target="price"))
-    levels = {name: again(replace(parent, target="price")) for name, parent in PARENTS.items()}
-    combined = again(EnsembleEqual(target="price")).final
+        train_again(EnsembleEqual(target="price"))
+    levels = {name: train_again(replace(parent, target="price")) for name, parent in PARENTS.items()}
+    combined = train_again(EnsembleEqual(target="price")).final
     assert combined.manifest.target == "price"  # which the champion's rule leaves out
     assert combined.manifest.shrink == 1.0
     mean = sum(levels[name].final.predict(garch_history) for name in PARENTS) / 2
@@ -259,105 +185,3 @@ def test_an_ensemble_predicts_like_any_other_model(ensemble, fits, garch_history
     assert set(table["model"]) == {ensemble.name}
     assert table["role"].value_counts().to_dict() == {"validation": 63, "test": 64, "live": 1}
     assert table["model_version"].nunique() == 2
-
-
-def test_a_fold_cannot_be_fitted_without_its_parents(garch_history, store):
-    with pytest.raises(NotTrained, match=r"combines fits of random_forest, xgboost, and was given none"):
-        fit_fold(EnsembleEqual(), garch_history, np.arange(60, 560), ticker="GARCH", store=store, now=lambda: NOW)
-
-
-@pytest.fixture(scope="module")
-def walked(two_parents, garch_history, garch_features, tmp_path_factory):
-    """Backtests of the parents, the trees' second fold sharing the fit of the first, and their store."""
-    store = ArtifactStore(tmp_path_factory.mktemp("walked"))
-    plans = {"random_forest": Plan(refit_every=2), "xgboost": Plan()}
-    parts = [
-        run_backtest(PARENTS[name], garch_history, plan_folds(garch_features, plan), **_where(store))
-        for name, plan in plans.items()
-    ]
-    return pd.concat([part.folds for part in parts], ignore_index=True), parts, store
-
-
-def _where(store):
-    return {"ticker": "GARCH", "calendar": "XNYS", "store": store, "now": lambda: NOW}
-
-
-@pytest.fixture
-def walk(garch_history, garch_features, walked):
-    def run(parents=walked[0], plan=None, **changes):
-        return run_backtest(
-            EnsembleEqual(),
-            **({"history": garch_history, "folds": plan_folds(garch_features, plan or Plan())} | changes),
-            parents=parents,
-            **_where(walked[2]),
-        )
-
-    return run
-
-
-def test_each_fold_of_a_backtest_combines_the_fits_that_predicted_it(walk, walked):
-    combined = walk()
-    assert combined.folds["fold"].tolist() == ["wf_00", "wf_01", "wf_02"][: len(combined.folds)]
-    _, (forest, boosted), store = walked
-    raw = []
-    for row in combined.folds.itertuples():
-        stored = store.load("GARCH", "ensemble_equal", row.model_version)
-        made = [part.folds.set_index("fold").loc[row.fold, "model_version"] for part in (forest, boosted)]
-        assert list(stored.manifest.parents.values()) == made
-        raw.append(stored.manifest.shrink)
-    mean = (forest.predictions["predicted_log_return"] + boosted.predictions["predicted_log_return"]) / 2
-    shrink = combined.predictions["fold"].map(dict(zip(combined.folds["fold"], raw, strict=True)))
-    np.testing.assert_allclose(combined.predictions["predicted_log_return"], shrink * mean, rtol=0, atol=1e-12)
-    assert combined.predictions["target_session"].equals(forest.predictions["target_session"])
-
-
-def test_a_fold_that_a_parent_did_not_predict_is_refused_with_the_cure(walk, walked):
-    folds = walked[0]
-    missing = folds[~((folds["model"] == "xgboost") & (folds["fold"] == "wf_01"))]
-    pattern = r"combines xgboost, which has no backtest with a fold wf_01 from \d{4}-\S+ — make .*stock-assets backtest"
-    with pytest.raises(NotTrained, match=pattern):
-        walk(parents=missing)
-
-
-def test_folds_of_another_plan_are_not_combined(walk):
-    with pytest.raises(NotTrained, match=r"random_forest, which has no backtest with a fold wf_00 from"):
-        walk(plan=Plan(first_train=380))
-
-
-def test_a_fit_that_knows_later_sessions_than_the_fold_is_refused(walk, walked):
-    folds = walked[0]
-    boosted = (folds["model"] == "xgboost") & (folds["fold"] == "wf_00")
-    newest = folds.loc[(folds["model"] == "xgboost"), "model_version"].iloc[-1]
-    leaky = folds.assign(model_version=folds["model_version"].mask(boosted, newest))
-    with pytest.raises(NotTrained, match=r"combines xgboost, whose fit \w+ learned from \S+ to \S+ and not from"):
-        walk(parents=leaky)
-
-
-def test_evaluated_fits_are_not_combined_into_a_backtest(walk, walked, fits, trained):
-    folds, _, store = walked
-    version = fits["random_forest"].evaluated.manifest.version
-    shutil.copytree(
-        trained[1].folder("GARCH", "random_forest", version), store.folder("GARCH", "random_forest", version)
-    )
-    other = folds.assign(model_version=folds["model_version"].mask(folds["model"] == "random_forest", version))
-    with pytest.raises(NotTrained, match=r"is of kind evaluated and not backtest — make .*stock-assets backtest"):
-        walk(parents=other)
-
-
-def test_a_rolling_backtest_is_combined_too(garch_history, garch_features, tmp_path):
-    store = ArtifactStore(tmp_path)
-    plans = {"random_forest": Plan(window="rolling", refit_every=2), "xgboost": Plan(window="rolling")}
-    made = pd.concat(
-        run_backtest(PARENTS[name], garch_history, plan_folds(garch_features, plan), **_where(store)).folds
-        for name, plan in plans.items()
-    )
-    folds = plan_folds(garch_features, Plan(window="rolling"))
-    combined = run_backtest(EnsembleEqual(), garch_history, folds, parents=made, **_where(store))
-    assert len(combined.folds) == len(folds)
-    assert combined.folds["model_version"].nunique() == len(folds)
-
-
-def test_a_model_without_parents_ignores_the_folds_of_others(garch_history, garch_features, walked, tmp_path):
-    folds = plan_folds(garch_features, Plan())
-    walk = run_backtest(RandomWalk(), garch_history, folds, parents=walked[0], **_where(ArtifactStore(tmp_path)))
-    assert (walk.predictions["predicted_log_return"] == 0).all()
