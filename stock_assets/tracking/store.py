@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "stock-assets"
+_SQLITE = "sqlite:///"
 _LONGEST = 300  # characters of MLflow's own words that are shown
 
 
@@ -68,16 +69,29 @@ class TrackingStore:
     @cached_property
     def experiment_id(self) -> str:
         """The experiment of all runs, made when it is missing. Its artifacts are in the home where the store is."""
-        found = self.client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
-        with self.locked("experiment"):
+        with self.locked("store"):
+            self._lay_out()
             found = self.client.get_experiment_by_name(EXPERIMENT)
             if found is not None:
                 return str(found.experiment_id)
-            is_here = self.uri.startswith("sqlite:")
-            location = (self.folder / "artifacts").as_uri() if is_here else None
+            location = (self.folder / "artifacts").as_uri() if self.uri.startswith(_SQLITE) else None
             return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
+
+    def _lay_out(self) -> None:
+        """Make a fresh SQLite store elsewhere and move it into place.
+
+        MLflow lays out its tables in many steps: a second process that opens the file in between fails for good, and so
+        would everybody after a kill.
+        """
+        if not self.uri.startswith(_SQLITE) or (file := Path(self.uri.removeprefix(_SQLITE))).exists():
+            return
+        from mlflow import MlflowClient
+
+        file.parent.mkdir(parents=True, exist_ok=True)
+        writing = file.with_name(f"{file.name}.writing")
+        writing.unlink(missing_ok=True)
+        MlflowClient(tracking_uri=f"{_SQLITE}{writing}").search_experiments(max_results=1)
+        writing.rename(file)
 
     def link(self, run_id: str) -> str:
         """Where a run is seen in MLflow's UI."""
