@@ -1,6 +1,7 @@
 """Real Dagster runs, started from the command line, in the same instance the UI shows."""
 
 import logging
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -131,7 +132,9 @@ def execute(instance: dg.DagsterInstance, settings: Settings, work: Work) -> Out
         if outcome.reason is not None and was_stopped():
             outcome = Outcome(work.ticker, _INTERRUPTED, is_interrupted=True)
     if outcome.reason is not None:
-        _mark_failed(settings, work.ticker, outcome.reason)
+        _mark_failed(settings, work.ticker, f"{work.job}: {outcome.reason}")
+    else:
+        _mark_recovered(settings, work)
     _end_in_mlflow(instance, settings)
     return outcome
 
@@ -188,7 +191,7 @@ def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[W
         ticker = run.tags.get(PARTITION_TAG, "")
         if Lake(settings.lake_dir).read("tickers", ticker=ticker).empty:
             continue  # removed from the universe since
-        _mark_failed(settings, ticker, _KILLED)
+        _mark_failed(settings, ticker, f"{run.job_name}: {_KILLED}")
         config = {**run.run_config, "loggers": _TERMINAL}
         unfinished.append(Work(ticker, frozenset(run.asset_selection or ()), config, run.job_name))
     _end_in_mlflow(instance, settings)
@@ -209,6 +212,19 @@ def _mark_failed(settings: Settings, ticker: str, reason: str) -> None:
     stored = warehouse.lake.read("tickers", ticker=ticker)
     if len(stored) and stored["status"].iloc[0] != "failed":
         record_status(warehouse.lake, ticker, "failed", reason=reason)
+        warehouse.publish()
+
+
+def _mark_recovered(settings: Settings, work: Work) -> None:
+    """Clear a failure that this work has made good. Assets of other jobs do so themselves; a backtest has none such."""
+    warehouse = Warehouse(home=str(settings.home))
+    stored = warehouse.lake.read("tickers", ticker=work.ticker)
+    if stored.empty or stored["status"].iloc[0] != "failed":
+        return
+    # A reason begins with the asset that failed, or with the job whose process was stopped.
+    culprit = re.split("[: ]", stored["reason"].iloc[0])[0]
+    if culprit == work.job or culprit in {key.to_user_string() for key in work.assets}:
+        record_status(warehouse.lake, work.ticker, "ok")
         warehouse.publish()
 
 
