@@ -206,14 +206,15 @@ class ArtifactStore:
         versions = self.current(ticker, model)
         return Trained(**{kind: self.load(ticker, model, versions[kind]) for kind in KINDS_IN_USE})
 
+    def abandoned(self) -> list[Path]:
+        """What writers that are no longer alive left behind."""
+        unfinished = sorted(self.root.glob(f"ticker=*/*/{TEMPORARY}*"))
+        return [path for path in unfinished if not _is_alive(int(path.name.removeprefix(TEMPORARY).split("-")[0]))]
+
     def sweep(self) -> list[Path]:
-        """Remove what writers that are no longer alive left behind; returns what was removed."""
-        swept = []
-        for path in sorted(self.root.glob(f"ticker=*/*/{TEMPORARY}*")):
-            if _is_alive(int(path.name.removeprefix(TEMPORARY).split("-")[0])):
-                continue
+        """Remove what is abandoned; returns what was removed."""
+        for path in (swept := self.abandoned()):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-            swept.append(path)
         return swept
 
     def _models(self, ticker: str, model: str) -> Path:
