@@ -2,7 +2,7 @@
 
 Split conformal prediction with normalised scores (Lei, G'Sell, Rinaldo, Tibshirani & Wasserman 2018, section 5.2). The
 scores come from predictions made out of sample, so that a model that fits its training rows too well is not believed.
-What was compared for the correction, and the figures, are in docs/adr/0072 and `benchmarks/intervals.py`.
+What was compared for the correction, and the figures, are in docs/adr/0072 and `benchmarks/adaptive.py`.
 """
 
 import math
@@ -73,23 +73,24 @@ class Calibration:
         rank = -(-(len(self.scores) + 1) * level // 100)
         return sorted(self.scores)[rank - 1]
 
-    def half_widths(self, scores: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    def half_widths(self, scores: Floats, *, step: float = STEP) -> tuple[Floats, NDArray[np.int64]]:
         """Half widths of the intervals of later rows in units of volatility, each corrected by the rows before it.
 
         Quantile tracking, the proportional part of conformal PID control (Angelopoulos, Candès & Tibshirani 2023,
-        section 2.1), on the log of the half width, so that one `STEP` suits every level and no width is negative. It
+        section 2.1), on the log of the half width, so that one step suits every level and no width is negative. It
         runs through the calibration's own scores first, and so starts where they end.
 
         Args:
             scores: |residual| / volatility of the later rows in order of time, shape (n,). A row's width depends on the
                 scores above it only. NaN, where the outcome is not known or not to be learned from, changes nothing.
+            step: how far one session moves the log of the correction.
 
         Returns:
             Half widths, shape (n, len(LEVELS)), finite and ascending along a row; and how many of a row's levels were
             held at `CAP`, shape (n,).
         """
         start = np.array([self.quantile(level) for level in LEVELS])
-        factors = _track(np.array([*self.scores, *scores]), start)[len(self.scores) :]
+        factors = _track(np.array([*self.scores, *scores]), start, step)[len(self.scores) :]
         return _nested(start * factors), (factors >= CAP).sum(axis=1)
 
     def to_json(self) -> dict[str, Any]:
@@ -111,10 +112,10 @@ class Calibration:
         return cls(tuple(float(score) for score in stored[_SCORES]))
 
 
-def _track(scores: Floats, start: Floats) -> Floats:
+def _track(scores: Floats, start: Floats, step: float) -> Floats:
     """Correction of each row before its score is known, shape (n, len(start))."""
     # Plain numbers, for arrays of four are ten times slower.
-    steps = [(STEP * level / 100, -STEP * (100 - level) / 100) for level in LEVELS]
+    steps = [(step * level / 100, -step * (100 - level) / 100) for level in LEVELS]
     limit = float(np.log(CAP))
     with np.errstate(divide="ignore"):  # a score or a start of zero is a logarithm of minus infinity, which is meant
         log_start, log_scores = np.log(start).tolist(), np.log(scores).tolist()
