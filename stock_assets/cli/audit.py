@@ -28,6 +28,10 @@ def audit(ticker: Tickers = None) -> None:
     """
     failed: list[str] = []
     work("audit", ticker, report=lambda settings, tickers: failed.extend(_report(settings, tickers)))
+    _require_proven(failed)
+
+
+def _require_proven(failed: Sequence[str]) -> None:
     if failed:
         raise ProofFailed(
             f"{len(failed)} proof{'s' if len(failed) > 1 else ''} failed: {', '.join(failed)}",

@@ -154,7 +154,7 @@ def _skill(scores: pd.DataFrame) -> Examination:
     raised = enough[(enough["skill_vs_naive"] > LARGEST_SKILL) & (enough["clark_west_p"] < LARGEST_P)]
     shown = (enough if raised.empty else raised).sort_values("skill_vs_naive").iloc[-1]
     message = (
-        f"skill {shown['skill_vs_naive']:+.2%}, Clark-West p {shown['clark_west_p']:.3g} on {shown['n']} "
+        f"skill {100 * shown['skill_vs_naive']:+.2f} %, Clark-West p {shown['clark_west_p']:.3g} on {shown['n']} "
         f"{shown['scheme']} rows"
     )
     return Examination("skill", raised.empty, message, float(shown["skill_vs_naive"]), LARGEST_SKILL, "flag")
@@ -167,8 +167,9 @@ def _direction(scores: pd.DataFrame) -> Examination:
     best = known["up_share"].fillna(0.5).clip(lower=0.5)
     shown = known.assign(best=best, lead=known["directional_accuracy_lower"] - best).sort_values("lead").iloc[-1]
     message = (
-        f"{shown['directional_accuracy']:.1%} of directions right on {shown['n']} {shown['scheme']} rows, 99 % lower "
-        f"bound {shown['directional_accuracy_lower']:.1%}; always up or tossing a coin: {shown['best']:.1%}"
+        f"{100 * shown['directional_accuracy']:.1f} % of directions right on {shown['n']} {shown['scheme']} rows, "
+        f"99 % lower bound {100 * shown['directional_accuracy_lower']:.1f} %; always up or tossing a coin: "
+        f"{100 * shown['best']:.1f} %"
     )
     lower = float(shown["directional_accuracy_lower"])
     return Examination("direction", not shown["lead"] > 0, message, lower, float(shown["best"]), "flag")

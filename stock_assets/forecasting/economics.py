@@ -213,17 +213,22 @@ def _scores(result: Trading, hold: Trading, deflated: float, per_year: float) ->
 
 
 def _verdict(model: str, scores: dict[str, float | int | bool], anything_survives: bool) -> str:
-    held = f"{scores['buy_and_hold_return']:+.1%} a year for holding, over {scores['n']} sessions"
+    held = f"{_percent(scores['buy_and_hold_return'])} a year for holding, over {scores['n']} sessions"
     if scores["exposure"] == 0:
         who = "The random walk" if model == BENCHMARK else model
         return f"{who} predicts no rise, so it is never long: nothing traded, nothing earned; {held}."
     earned = (
-        f"{model} earned {scores['net_return']:+.1%} a year after costs ({scores['gross_return']:+.1%} before), "
-        f"against {held}; deflated Sharpe {_or_unknown(float(scores['deflated_sharpe']))}"
+        f"{model} earned {_percent(scores['net_return'])} a year after costs "
+        f"({_percent(scores['gross_return'])} before), against {held}; "
+        f"deflated Sharpe {_or_unknown(float(scores['deflated_sharpe']))}"
     )
     if scores["survives_costs"]:
         return f"{model} survives costs: {earned}."
     return f"{f'{model} does not survive' if anything_survives else 'Nothing survives'} costs: {earned}."
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:+.1f} %"
 
 
 def _or_unknown(value: float) -> str:

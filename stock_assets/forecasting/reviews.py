@@ -150,7 +150,7 @@ def _statistics_against(scores: pd.Series, p_value: float) -> tuple[str, ...]:
         text
         for holds, text in (
             (n >= MIN_ROWS, f"{n} walk-forward rows are fewer than {MIN_ROWS}"),
-            (p_value < LEVEL, f"Clark-West p {p_text(p_value)} is not below {LEVEL:.0%}"),
+            (p_value < LEVEL, f"Clark-West p {p_text(p_value)} is not below {100 * LEVEL:g} %"),
             (rmse < benchmark, f"RMSE {rmse:.4g} is not below {benchmark:.4g}"),
         )
         if not holds
@@ -171,8 +171,8 @@ def _coverage_against(calibration: pd.DataFrame, model: str) -> tuple[str, ...]:
     if found["coverage_upper"] >= COVERAGE / 100:
         return ()
     return (
-        f"its {COVERAGE} % intervals cover {found['coverage']:.1%} "
-        f"({found['coverage_lower']:.1%} to {found['coverage_upper']:.1%})",
+        f"its {COVERAGE} % intervals cover {100 * found['coverage']:.1f} % "
+        f"({100 * found['coverage_lower']:.1f} to {100 * found['coverage_upper']:.1f})",
     )
 
 

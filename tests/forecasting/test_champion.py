@@ -70,7 +70,7 @@ def test_the_random_walk_stays_when_nothing_is_proven() -> None:
     assert (row["model"], row["promoted"], row["n"], row["review"]) == ("random_walk", False, 750, "2026-01")
     assert row["p_value"] == pytest.approx(0.4)
     assert row["reason"] == (
-        "The random walk stays: the best candidate, noise, does not pass (Clark-West p = 0.400 is not below 5%; "
+        "The random walk stays: the best candidate, noise, does not pass (Clark-West p = 0.400 is not below 5 %; "
         "RMSE 2.01 is not below 2). Its evidence: Clark-West p = 0.400 (Holm over 1 model), RMSE 2.01 against 2 on "
         "750 walk-forward rows. Review of 2026-01."
     )

@@ -34,10 +34,10 @@ def test_a_model_that_fulfils_every_condition_passes() -> None:
     ("evidence", "obstacle"),
     [
         (replace(GOOD, n=499), "499 walk-forward rows are fewer than 500"),
-        (replace(GOOD, p=0.05), "Clark-West p = 0.050 is not below 5%"),
-        (replace(GOOD, p=np.nan), "Clark-West p unknown is not below 5%"),
+        (replace(GOOD, p=0.05), "Clark-West p = 0.050 is not below 5 %"),
+        (replace(GOOD, p=np.nan), "Clark-West p unknown is not below 5 %"),
         (replace(GOOD, rmse=2.0), "RMSE 2 is not below 2"),
-        (replace(GOOD, covered=(0.861, 0.83, 0.899)), "its 90 % intervals cover 86.1% (83.0% to 89.9%)"),
+        (replace(GOOD, covered=(0.861, 0.83, 0.899)), "its 90 % intervals cover 86.1 % (83.0 to 89.9)"),
     ],
 )
 def test_each_condition_alone_blocks(evidence: Evidence, obstacle: str) -> None:
@@ -71,7 +71,7 @@ def test_holdout_rows_are_no_evidence() -> None:
 def test_absent_models_count_in_the_family() -> None:
     assert verdict(replace(GOOD, p=0.012), absent=3).p_value == pytest.approx(4 * 0.012)
     found = verdict(replace(GOOD, p=0.012), absent=4)
-    assert found.obstacles == ("Clark-West p = 0.060 is not below 5%",)
+    assert found.obstacles == ("Clark-West p = 0.060 is not below 5 %",)
     assert found.numbers.startswith("Clark-West p = 0.060 (Holm over 5 models), RMSE 1.98 against 2 on 750")
 
 
