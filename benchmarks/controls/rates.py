@@ -19,6 +19,10 @@ FOUND_AT_LEAST = 0.80
 COVERAGE_WITHIN = 0.02
 FEWEST_ROWS = 750
 """Walk-forward rows that a planted signal is looked for in."""
+ENOUGH_TICKERS = 1000
+"""From here on a rate on series without signal must lie within its bounds as it is; below, chance has `ROOM`."""
+ROOM = 2.0
+"""Standard errors that a rate over fewer tickers may lie outside."""
 _BEYOND_CHANCE = 3.0  # standard errors
 
 
@@ -35,6 +39,7 @@ class Rate:
         standard_error: Monte-Carlo standard error of the rate.
         low: least it may be.
         high: most it may be.
+        room: standard errors it may lie outside, where there are too few tickers to tell.
     """
 
     control: str
@@ -45,20 +50,29 @@ class Rate:
     standard_error: float
     low: float = 0.0
     high: float = 1.0
+    room: float = 0.0
 
     @property
-    def holds(self) -> bool:
+    def is_within(self) -> bool:
         """Whether the rate is within its bounds. A rate that is not a number is not."""
         return self.low <= self.value <= self.high
 
     @property
+    def holds(self) -> bool:
+        """Whether it is within its bounds or, with too few tickers to tell, near enough to them."""
+        return self.is_within or self._outside <= self.room
+
+    @property
     def is_broken(self) -> bool:
         """Whether it is so far outside that a few tickers are enough to tell."""
-        if np.isnan(self.value):
-            return True
+        return not self.is_within and not self._outside <= _BEYOND_CHANCE
+
+    @property
+    def _outside(self) -> float:
+        """How far outside it lies, in standard errors of a rate at the bound."""
         nearest = min(max(self.value, self.low), self.high)
         at_bound = np.sqrt(nearest * (1 - nearest) / self.tickers)
-        return abs(self.value - nearest) > _BEYOND_CHANCE * max(self.standard_error, at_bound)
+        return float(abs(self.value - nearest) / max(self.standard_error, at_bound))
 
 
 def rates(results: Sequence[Result]) -> list[Rate]:
@@ -79,16 +93,18 @@ def rates(results: Sequence[Result]) -> list[Rate]:
 def _null(control: str, results: Sequence[Result]) -> Iterator[Rate]:
     low, high = CLARK_WEST
     for model, scores in _by_model(results):
-        yield _share(control, "Clark–West rejects at 5 %", model, _below(scores, "clark_west_p"), low, high)
+        rejected = _below(scores, "clark_west_p")
+        yield _share(control, "Clark–West rejects at 5 %", model, rejected, low, high, _room(rejected))
     for model, scores in _by_model(results):
-        yield _share(control, "Diebold–Mariano “better” at 5 %", model, _below(scores, "dm_hln_p"), 0.0, DM_AT_MOST)
+        rejected = _below(scores, "dm_hln_p")
+        yield _share(control, "Diebold–Mariano “better” at 5 %", model, rejected, 0.0, DM_AT_MOST, _room(rejected))
     yield _share(control, "any model promoted", "any", _promoted(results), 0.0, PROMOTED_AT_MOST)
 
 
 def _permuted(control: str, results: Sequence[Result]) -> Iterator[Rate]:
     for model, scores in _by_model(results):
         rejected = _below(scores, "clark_west_p")
-        yield _share(control, "Clark–West rejects at 5 %", model, rejected, 0.0, CLARK_WEST[1])
+        yield _share(control, "Clark–West rejects at 5 %", model, rejected, 0.0, CLARK_WEST[1], _room(rejected))
     yield _share(control, "any model promoted", "any", _promoted(results), 0.0, PROMOTED_AT_MOST)
 
 
@@ -140,6 +156,13 @@ def _promoted(results: Sequence[Result]) -> list[bool]:
     return [result["champion"] != BENCHMARK for result in results]
 
 
-def _share(control: str, question: str, model: str, hits: Sequence[bool], low: float, high: float) -> Rate:
+def _room(hits: Sequence[bool]) -> float:
+    return 0.0 if len(hits) >= ENOUGH_TICKERS else ROOM
+
+
+def _share(
+    control: str, question: str, model: str, hits: Sequence[bool], low: float, high: float, room: float = 0.0
+) -> Rate:
     share = float(np.mean(hits))
-    return Rate(control, question, model, len(hits), share, float(np.sqrt(share * (1 - share) / len(hits))), low, high)
+    error = float(np.sqrt(share * (1 - share) / len(hits)))
+    return Rate(control, question, model, len(hits), share, error, low, high, room)
