@@ -36,7 +36,7 @@ def walked_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 @pytest.fixture(scope="module")
 def plain_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A home in which the random walk has been run for AAPL. A test may backtest it anew, and leaves the ticker well."""
+    """A home in which the random walk has been run for AAPL. A test may backtest it anew, and leaves it well."""
     with open_desk(tmp_path_factory.mktemp("plain")) as desk:
         assert desk.run("AAPL", models=("random_walk",)).reason is None
         yield desk
