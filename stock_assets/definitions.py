@@ -6,6 +6,7 @@ from stock_assets.assets.audit import audit_asset
 from stock_assets.assets.backtest import backtest_assets
 from stock_assets.assets.calibration import calibration
 from stock_assets.assets.champion import champion
+from stock_assets.assets.drift import drift
 from stock_assets.assets.economics import economics_asset
 from stock_assets.assets.evaluation import evaluation
 from stock_assets.assets.features import features
@@ -22,6 +23,7 @@ from stock_assets.io import LakeIOManager
 from stock_assets.jobs import JOBS
 from stock_assets.resources import BacktestSettings, ModelSettings, PriceSource, Tracking, Warehouse
 from stock_assets.sensors import SENSORS
+from stock_assets.sensors.freshness import fresh
 from stock_assets.settings import quiet_libraries
 from stock_assets.terminal import terminal_logger
 
@@ -47,7 +49,9 @@ defs = dg.Definitions(
         champion,
         forecasts,
         forecast_scores,
+        drift,
     ],
+    asset_checks=[fresh],
     jobs=JOBS,
     sensors=SENSORS,
     resources={

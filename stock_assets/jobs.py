@@ -2,16 +2,18 @@
 
 import dagster as dg
 
-_BARS = dg.AssetSelection.assets("raw_prices", "prices")
+# Looked at by a sensor, by the clock: right after a fetch it says nothing.
+_FRESH = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("prices"), "fresh"))
+_BARS = dg.AssetSelection.assets("raw_prices", "prices") - _FRESH
 _MODELS = dg.AssetSelection.groups("3_models")
 _SPLITS = dg.AssetSelection.assets("splits")
 _BACKTEST = dg.AssetSelection.groups("4_backtest")
 _AUDIT = dg.AssetSelection.groups("5_audit")
-_FORECASTS = dg.AssetSelection.groups("6_forecasts")
+_FORECASTS = dg.AssetSelection.groups("6_forecasts", "7_monitoring")
 # About all tickers at once, where every other asset is about one.
 _UNIVERSE = dg.AssetSelection.assets("pooled_evaluation")
 # What follows a backtest reads the last one there is, so it need not be run again with everything else.
-_EVERYTHING = dg.AssetSelection.all() - _BACKTEST - _AUDIT - _UNIVERSE
+_EVERYTHING = dg.AssetSelection.all() - _BACKTEST - _AUDIT - _UNIVERSE - _FRESH
 
 lineage = dg.define_asset_job("lineage", _EVERYTHING, description="From bars to forecast, training included.")
 fetch = dg.define_asset_job("fetch", _BARS, description="New bars only.")

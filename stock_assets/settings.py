@@ -42,6 +42,8 @@ class Settings:
         mlflow_ui: where `mlflow ui` is opened, for links; a server's own address where the store is one.
         dagster_ui: where Dagster's UI is opened, for links.
         mlflow_versions: registered versions kept of each model of a ticker.
+        retrain_days: age in days at which models are trained again; None: never for age alone.
+        pinned: tickers whose drift report is written every session, drifted or not.
     """
 
     home: Path
@@ -53,6 +55,8 @@ class Settings:
     mlflow_ui: str = "http://127.0.0.1:5000"
     dagster_ui: str = "http://127.0.0.1:3000"
     mlflow_versions: int = 10
+    retrain_days: int | None = 7
+    pinned: frozenset[str] = frozenset()
 
     @property
     def lake_dir(self) -> Path:
@@ -82,6 +86,11 @@ class Settings:
         return self.mlflow or f"sqlite:///{self.mlflow_dir / 'mlflow.db'}"
 
     @property
+    def evidently_dir(self) -> Path:
+        """Evidently's workspace: a project per ticker."""
+        return self.home / "evidently"
+
+    @property
     def dagster_dir(self) -> Path:
         """Dagster's runs, events and logs."""
         return self.home / "dagster"
@@ -101,6 +110,8 @@ def load_settings() -> Settings:
         mlflow_ui=_mlflow_ui(env.get("STOCK_ASSETS_MLFLOW_UI_URL", ""), env.get("STOCK_ASSETS_MLFLOW_URI", "")),
         dagster_ui=(env.get("STOCK_ASSETS_DAGSTER_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
         mlflow_versions=_count("STOCK_ASSETS_MLFLOW_VERSIONS", env.get("STOCK_ASSETS_MLFLOW_VERSIONS") or "10"),
+        retrain_days=_days("STOCK_ASSETS_RETRAIN_DAYS", env.get("STOCK_ASSETS_RETRAIN_DAYS") or "7"),
+        pinned=frozenset(filter(None, re.split(r"[,\s]+", env.get("STOCK_ASSETS_PINNED", "")))),
     )
 
 
@@ -128,6 +139,10 @@ def _count(name: str, given: str) -> int:
     if not given.isdecimal() or int(given) < 1:
         raise InvalidSetting(f"{name} is {given!r}; expected a whole number from 1", cure=f"correct {name}")
     return int(given)
+
+
+def _days(name: str, given: str) -> int | None:
+    return None if given == "never" else _count(name, given)
 
 
 def _home(given: str | None) -> Path:
