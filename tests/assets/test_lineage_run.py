@@ -33,6 +33,22 @@ def test_random_walk_stands_beside_every_score(finished_desk: Desk) -> None:
         assert row.rmse_random_walk == pytest.approx(walk[row.role], rel=1e-12)
 
 
+def test_intervals_and_volatility_are_scored_and_published(finished_desk: Desk) -> None:
+    tables = {
+        name: storage.table(name, home=finished_desk.settings.home, ticker="AAPL")
+        for name in ("evaluation", "calibration", "pit_histogram", "volatility")
+    }
+    scored = tables["evaluation"].set_index(["model", "scheme", "role"])
+    of_90 = tables["calibration"].query("level == 90").set_index(["model", "scheme", "role"])
+    pd.testing.assert_series_equal(of_90["coverage"], scored["coverage_90"], check_names=False, check_like=True)
+    counted = tables["pit_histogram"].groupby(["model", "scheme", "role"])["n"].sum()
+    pd.testing.assert_series_equal(counted, scored["n"].rename("n"), check_like=True)
+    assert tables["volatility"]["is_used"].sum() == 1
+    newest = finished_desk.lake.read("predictions", ticker="AAPL").sort_values("session").iloc[-1]
+    used = tables["volatility"].query("is_used").iloc[0]
+    assert used["forecast"] == pytest.approx(newest["volatility"], rel=1e-12)
+
+
 def test_a_second_run_appends_no_forecast_and_fits_nothing(finished_desk: Desk) -> None:
     before = {name: finished_desk.lake.read(name) for name in ("raw_prices", "forecasts", "models", "champion")}
     for name, rows in before.items():
