@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from storage.files import sync_file, sync_folder, temporary_for, write_text
+from stock_assets.durable import sync_file, sync_folder
+from storage.files import temporary_for, write_text
 
 _JOURNAL = ".compaction.json"
 

@@ -11,6 +11,8 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from stock_assets.durable import is_alive, sync_file, sync_folder
+
 _COUNTER = itertools.count()
 # .<final name>.<host>.<pid>.<n>.tmp, and what DuckDB may leave beside such a file (.wal)
 _TEMPORARY = re.compile(r"\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<pid>\d+)\.\d+\.tmp(\..+)?")
@@ -51,17 +53,7 @@ def is_abandoned(path: Path) -> bool:
     Only processes of this machine can be asked; a file of another machine is never called abandoned.
     """
     match = _TEMPORARY.fullmatch(path.name)
-    return match is not None and match["host"] == host() and not _is_alive(int(match["pid"]))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's process: alive
-        return True
-    return True
+    return match is not None and match["host"] == host() and not is_alive(int(match["pid"]))
 
 
 def remove_abandoned(folder: Path, *, deep: bool = True) -> list[Path]:
@@ -74,21 +66,6 @@ def remove_abandoned(folder: Path, *, deep: bool = True) -> list[Path]:
         else:
             path.unlink(missing_ok=True)
     return abandoned
-
-
-def sync_file(path: Path) -> None:
-    """Force the content of `path` to the disk."""
-    with path.open("rb") as handle:
-        os.fsync(handle.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Force the names in `path` to the disk, so that a finished rename survives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def replace_atomically(

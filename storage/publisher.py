@@ -15,10 +15,11 @@ from pathlib import Path
 
 import duckdb
 
+from stock_assets.durable import sync_file, sync_folder
 from storage import build, changes, engine, locks
 from storage.changes import Change, State
 from storage.errors import ContractViolation
-from storage.files import remove_abandoned, replace_atomically, sync_file, sync_folder, temporary_for
+from storage.files import remove_abandoned, replace_atomically, temporary_for
 from storage.lake import Lake
 from storage.layout import scan
 from storage.published import generation_path, generations, published_folder

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from stock_assets.durable import sync_folder
 from storage.backup import FORMAT, MANIFEST, Content, Progress
 from storage.errors import DamagedBackup, RestoreRefused, SchemaVersionMismatch
-from storage.files import remove_abandoned, sync_folder, temporary_for
+from storage.files import remove_abandoned, temporary_for
 from storage.tables import SCHEMA_VERSION
 
 _OTHER_FILE = "name a file that `stock-assets backup` wrote, or an older backup"

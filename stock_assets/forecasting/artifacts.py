@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stock_assets.durable import is_alive, sync_file, sync_folder
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.intervals import Calibration
 from stock_assets.forecasting.manifest import KINDS_IN_USE, Kind, Manifest, library_versions, major, table_row
@@ -104,9 +105,9 @@ class ArtifactStore:
         _write_json(writing / _CALIBRATION, model.calibration.to_json())
         complete = replace(manifest, files=_hashes(writing))
         for name in complete.files:
-            _fsync(writing / name)
+            sync_file(writing / name)
         _write_json(writing / _MANIFEST, asdict(complete))
-        _fsync(writing)
+        sync_folder(writing)
         return replace(model, manifest=self._move_into_place(writing, target, complete))
 
     def _move_into_place(self, writing: Path, target: Path, manifest: Manifest) -> Manifest:
@@ -120,7 +121,7 @@ class ArtifactStore:
             kept = self.manifest(*address)
             shutil.rmtree(writing)
             return kept
-        _fsync(target.parent)
+        sync_folder(target.parent)
         return manifest
 
     def verifies(self, ticker: str, model: str, version: str) -> bool:
@@ -183,7 +184,7 @@ class ArtifactStore:
         writing = pointer.with_name(f"{TEMPORARY}{os.getpid()}-{_CURRENT}")
         _write_json(writing, dict(versions))
         writing.replace(pointer)
-        _fsync(pointer.parent)
+        sync_folder(pointer.parent)
 
     def current(self, ticker: str, model: str) -> dict[Kind, str]:
         """Version in use of each kind.
@@ -209,7 +210,7 @@ class ArtifactStore:
     def abandoned(self) -> list[Path]:
         """What writers that are no longer alive left behind."""
         unfinished = sorted(self.root.glob(f"ticker=*/*/{TEMPORARY}*"))
-        return [path for path in unfinished if not _is_alive(int(path.name.removeprefix(TEMPORARY).split("-")[0]))]
+        return [path for path in unfinished if not is_alive(int(path.name.removeprefix(TEMPORARY).split("-")[0]))]
 
     def sweep(self) -> list[Path]:
         """Remove what is abandoned; returns what was removed."""
@@ -280,21 +281,3 @@ def _write_json(path: Path, content: Any) -> None:
         json.dump(content, file, indent=1, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

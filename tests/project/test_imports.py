@@ -4,10 +4,11 @@ import pytest
 
 from tests.project.sources import Module, modules
 
-LEAVES = ("stock_assets.errors", "stock_assets.settings")
+LEAVES = ("stock_assets.errors", "stock_assets.durable", "stock_assets.settings")
 # First matching prefix decides. Each may import itself and what is listed, of our own packages.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stock_assets.errors": (),
+    "stock_assets.durable": (),
     "stock_assets.settings": ("stock_assets.errors",),
     "stock_assets.forecasting": LEAVES,
     "stock_assets.sources": (*LEAVES, "stock_assets.forecasting", "storage.tickers"),
