@@ -8,6 +8,7 @@ import pytest
 
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.models.lstm_pytorch import LstmPytorch
 from stock_assets.forecasting.models.random_walk import RandomWalk
 from stock_assets.forecasting.models.xgboost import XGBoost
 from stock_assets.forecasting.splits import holdout_splits
@@ -85,3 +86,11 @@ def train_again(combined_store, garch_history, garch_splits):
         return train(forecaster, history, splits, ticker="GARCH", store=combined_store, now=lambda: NOW, **options)
 
     return again
+
+
+@pytest.fixture(scope="session")
+def network(garch_history, garch_splits, tmp_path_factory):
+    """Both fits of a small network, after one epoch."""
+    store = ArtifactStore(tmp_path_factory.mktemp("network"))
+    forecaster = LstmPytorch.fast(max_epochs=1)
+    return train(forecaster, garch_history, garch_splits, ticker="GARCH", store=store, now=lambda: NOW)

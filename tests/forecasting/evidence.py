@@ -1,13 +1,18 @@
 """Evidence as the tables hold it, made from a few numbers: what the promotion rule reads."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from stock_assets.forecasting.artifacts import StoredModel, Trained
+from stock_assets.forecasting.lookahead import Examination
+from storage.tables import BACKTEST_FOLDS
 from tests.forecasting.scored import predictions_of
 from tests.storage.frames import rows
+
+NO_FOLDS = pd.DataFrame(columns=list(BACKTEST_FOLDS.column_names))
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,22 @@ def walk_forward(predicted: Mapping[str, np.ndarray], actual: np.ndarray | None 
 
 def _scores(evidence: Evidence, **fixed: object) -> pd.DataFrame:
     return rows("evaluation", 1, **fixed).assign(n=evidence.n)
+
+
+def folds_on(sessions: pd.Series, **changed: list[int]) -> pd.DataFrame:
+    """Two walk-forward folds of sarima, given as positions of sessions."""
+    at = {"train_end": [300, 350], "test_start": [302, 352], "test_end": [351, 401]} | changed
+    columns = {name: sessions.iloc[places].to_numpy() for name, places in at.items()}
+    return rows("backtest_folds", 2, model="sarima", fold=["wf_00", "wf_01"], model_version=["a", "b"]).assign(
+        **columns
+    )
+
+
+def fits_of(trained: Trained) -> list[StoredModel]:
+    """As the audit takes them: the final fit first."""
+    return [trained.final, trained.evaluated]
+
+
+def by_name(found: Iterable[Examination]) -> dict[str, Examination]:
+    """What was examined, by name."""
+    return {one.name: one for one in found}
