@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.errors import DagsterResourceFunctionError
 
-from stock_assets.settings import redact
 from stock_assets.tracking.store import EXPERIMENT, TrackingStore
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ def repair(instance: dg.DagsterInstance, store: TrackingStore) -> Sequence[str]:
 def _due(instance: dg.DagsterInstance, store: TrackingStore) -> list[Ending]:
     due = []
     for note in sorted((store.folder / _NOTES).glob("*")):
-        if note.read_text(encoding="utf-8") != redact(store.uri):
+        if note.read_text(encoding="utf-8") != store.address:
             continue  # of another store, which is not reached from here now
         record = instance.get_run_record_by_id(note.name)
         if record is None:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings, quiet_libraries, redact
+from stock_assets.tracking.moving import move_artifacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "stock-assets"
+STORE_FILE = "mlflow.db"
 _SQLITE = "sqlite:///"
 _LONGEST = 300  # characters of MLflow's own words that are shown
 
@@ -54,9 +56,18 @@ class TrackingStore:
         return bool(self.uri)
 
     @property
+    def is_in_home(self) -> bool:
+        """Whether the store is the home's own, which moves with it."""
+        return self.uri == f"{_SQLITE}{self.folder / STORE_FILE}"
+
+    @property
+    def _artifacts(self) -> str:
+        return (self.folder / "artifacts").as_uri()
+
+    @property
     def address(self) -> str:
-        """`uri` without any password."""
-        return redact(self.uri)
+        """`uri` without any password; the home's own store is called so wherever the home is."""
+        return "the home's own store" if self.is_in_home else redact(self.uri)
 
     @cached_property
     def client(self) -> "MlflowClient":
@@ -73,8 +84,10 @@ class TrackingStore:
             self._lay_out()
             found = self.client.get_experiment_by_name(EXPERIMENT)
             if found is not None:
+                if self.is_in_home and found.artifact_location != self._artifacts:
+                    move_artifacts(self.folder / STORE_FILE, found.artifact_location, self._artifacts)
                 return str(found.experiment_id)
-            location = (self.folder / "artifacts").as_uri() if self.uri.startswith(_SQLITE) else None
+            location = self._artifacts if self.is_in_home else None
             return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
 
     def _lay_out(self) -> None:
@@ -126,6 +139,6 @@ class TrackingStore:
         except (MlflowException, SQLAlchemyError, CommandError, OSError) as error:
             said = redact(" ".join(str(error).split()))[:_LONGEST]
             raise TrackingUnavailable(
-                f"MLflow at {self.address} could not be used ({type(error).__name__}: {said})",
+                f"MLflow at {redact(self.uri)} could not be used ({type(error).__name__}: {said})",
                 cure="start it or correct STOCK_ASSETS_MLFLOW_URI, then train again: finished fits are only tracked",
             ) from error

@@ -1,5 +1,6 @@
 """Versions and aliases in a real registry: how many are kept, and what an alias may never do."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,20 @@ def test_while_nothing_changes_mlflow_is_not_asked(store: TrackingStore, tmp_pat
     assert sync_aliases(nowhere, "AAPL", champion="a", challenger="b") == []
     with pytest.raises(TrackingUnavailable, match="could not be used"):
         sync_aliases(nowhere, "AAPL", champion="a", challenger="c")
+
+
+def test_a_home_that_was_moved_takes_its_artifacts_along(store: TrackingStore, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    run_id = add(store, "sarima", "moved", files)
+    home = tmp_path / "elsewhere"
+    shutil.copytree(store.folder.parent, home)
+    moved = TrackingStore.of(Settings(home=home))
+    new = str(moved.client.create_run(moved.experiment_id).info.run_id)
+    for run in (run_id, new):
+        assert moved.client.get_run(run).info.artifact_uri.startswith((home / "mlflow" / "artifacts").as_uri())
+    for weights in (home / "mlflow" / "artifacts" / run_id).rglob("weights.json"):
+        weights.write_text("the copy", encoding="utf-8")
+    found = Path(moved.client.download_artifacts(run_id, "final/weights.json"))
+    assert found.read_text(encoding="utf-8") == "the copy"
+    assert store.client.get_run(run_id).info.artifact_uri.startswith(store.folder.as_uri()), "the first is as it was"
