@@ -1,10 +1,9 @@
 """One asset per model file: `model/<name>`. Fits are content-addressed, so a rerun skips what is done."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 import pandas as pd
 
+from stock_assets.clock import Clock
 from stock_assets.forecasting.artifacts import describe
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import Forecaster, discover
@@ -34,30 +33,22 @@ def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
         features: pd.DataFrame,
         splits: pd.DataFrame,
         warehouse: Warehouse,
+        clock: Clock,
         model_settings: ModelSettings,
         tracking: Tracking,
     ) -> dg.MaterializeResult[pd.DataFrame]:
         """Train, or find that this very fit exists already."""
         ticker = context.partition_key
         history = build_history(prices, features)
-        found = search(
-            model_settings.forecaster(model.name),
-            history,
-            train_rows(history, splits),
-            ticker=ticker,
-            budget=model_settings.tune,
-            store=warehouse.models,
-            progress=context.log.info,
-        )
-        warehouse.lake.append("tuning_trials", found.trials, only_new=True)
+        forecaster = _forecaster(model, history, splits, context, warehouse, model_settings)
         with track_fit(tracking.store, context, model.name) as tracked:
             trained = train(
-                found.forecaster,
+                forecaster,
                 history,
                 splits,
                 ticker=ticker,
                 store=warehouse.models,
-                now=lambda: datetime.now(UTC),
+                now=clock.now,
                 progress=context.log.info,
                 starting=tracked.begin,
             )
@@ -70,6 +61,28 @@ def build_model_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
         return dg.MaterializeResult(value=table, metadata=_metadata(rows) | tracked.metadata())
 
     return fitted
+
+
+def _forecaster(
+    model: type[Forecaster],
+    history: pd.DataFrame,
+    splits: pd.DataFrame,
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    settings: ModelSettings,
+) -> Forecaster:
+    """The model with its settings: the default, or what a search on the train rows chose, whose trials are kept."""
+    found = search(
+        settings.forecaster(model.name),
+        history,
+        train_rows(history, splits),
+        ticker=context.partition_key,
+        budget=settings.tune,
+        store=warehouse.models,
+        progress=context.log.info,
+    )
+    warehouse.lake.append("tuning_trials", found.trials, only_new=True)
+    return found.forecaster
 
 
 def _with_new_fits(earlier: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
