@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from stock_assets.settings import load_settings
+from stock_assets.settings import InvalidSetting, load_settings
 from stock_assets.tracking.registry import next_best, registered_name
 from stock_assets.tracking.store import TrackingStore
 from tests.assets.conftest import SMALL, Desk, Writer, open_desk
@@ -175,3 +175,15 @@ def test_the_challenger_is_the_best_of_the_others_on_walk_forward_rows_or_else_v
     assert next_best(pd.DataFrame(validation + backtest, columns=columns), "c") == "b"
     assert next_best(pd.DataFrame(validation + backtest, columns=columns), "b") == "a"
     assert next_best(pd.DataFrame(validation[:1], columns=columns), "a") is None
+
+
+def test_a_number_of_versions_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_MLFLOW_VERSIONS", "0")
+    with pytest.raises(InvalidSetting, match=r"STOCK_ASSETS_MLFLOW_VERSIONS is '0'; expected a whole number from 1"):
+        load_settings()
+
+
+def test_a_link_to_a_server_is_its_address_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_MLFLOW_URI", "https://me:hunter2@tracking.example/")
+    assert load_settings().mlflow_ui == "https://tracking.example"
+    assert "hunter2" not in repr(load_settings())
