@@ -123,6 +123,13 @@ def record_status(lake: Lake, ticker: str, status: str, *, reason: str | None = 
     lake.write("tickers", pd.DataFrame([row]), ticker=ticker)
 
 
+def record_facts(lake: Lake, ticker: str, **facts: str) -> None:
+    """Update what is known of a ticker (calendar, currency, source); how it fares stays as it was."""
+    stored = lake.read("tickers", ticker=ticker)
+    status, reason = (stored[name].iloc[0] for name in ("status", "reason")) if len(stored) else ("added", None)
+    record_status(lake, ticker, status, reason=reason, **facts)
+
+
 def ticker_facts(lake: Lake, ticker: str) -> dict[str, Any]:
     """The ticker's row of `tickers`.
 

@@ -76,7 +76,7 @@ class Lake:
             stack.enter_context(self._open_for_writing())
             stack.enter_context(self._steady(contract))
             if only_new:
-                rows = _without(rows, self._read_rows(contract, {}), contract.key)
+                rows = _without(rows, self._read_rows(contract, _of_same_tickers(contract, rows)), contract.key)
             if rows.num_rows:
                 path = new_append_path(self.root, contract)
                 replace_atomically(path, lambda temporary: write_rows(rows, temporary))
@@ -218,6 +218,11 @@ def _require_append_only(table: Table) -> Table:
 def _may_hold(table: Table, path: str, where: Mapping[str, Value]) -> bool:
     partition = {} if table.append_only else partition_of(table, path)
     return all(partition[name] in as_values(value) for name, value in where.items() if name in partition)
+
+
+def _of_same_tickers(table: Table, rows: pa.Table) -> dict[str, Value]:
+    """What narrows the table down to rows that may have the key of one of `rows`: equal keys have equal tickers."""
+    return {"ticker": rows["ticker"].unique().to_pylist()} if "ticker" in table.column_names else {}
 
 
 def _without(rows: pa.Table, stored: pa.Table, key: tuple[str, ...]) -> pa.Table:

@@ -57,7 +57,14 @@ def forecast_scores(
     context: dg.AssetExecutionContext, prices: pd.DataFrame, forecasts: pd.DataFrame, warehouse: Warehouse
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Score what can be scored and has not been."""
-    record_status(warehouse.lake, context.partition_key, "ok")  # its forecast is written, or this would not run
+    if _forecast_was_made(context):
+        record_status(warehouse.lake, context.partition_key, "ok")
     existing = warehouse.lake.read("forecast_scores", ticker=context.partition_key)
     table = score_forecasts(forecasts, prices, existing, scored_at=datetime.now(UTC))
     return dg.MaterializeResult(value=table, metadata={"new_scores": len(table), "scored_before": len(existing)})
+
+
+def _forecast_was_made(context: dg.AssetExecutionContext) -> bool:
+    """Whether this very run wrote the forecast. Scoring an old one cures no failure since."""
+    selected = context.run.asset_selection
+    return selected is None or dg.AssetKey("forecasts") in selected

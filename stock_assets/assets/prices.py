@@ -9,7 +9,7 @@ from stock_assets.checks import check_results
 from stock_assets.forecasting.findings import refuse
 from stock_assets.forecasting.prices import build_prices, check_prices, reconcile
 from stock_assets.forecasting.sessions import lookback_start
-from stock_assets.lineage import lineage_asset, record_status, ticker_facts
+from stock_assets.lineage import lineage_asset, record_facts, record_status, ticker_facts
 from stock_assets.resources import PriceSource, Warehouse
 
 GROUP = "1_prices"
@@ -38,7 +38,7 @@ def raw_prices(
         start = min(start, stored["session"].min().date())
     bars = source.fetch(ticker, start, end, now=now)
     news = reconcile(stored, bars.frame, ticker=ticker, source=source.name, fetched_at=now)
-    record_status(warehouse.lake, ticker, "fetched", calendar=bars.calendar, currency=bars.currency, source=source.name)
+    record_facts(warehouse.lake, ticker, calendar=bars.calendar, currency=bars.currency, source=source.name)
     for session, reason in bars.dropped.items():
         context.log.warning(f"{ticker} {session}: no usable bar ({reason})")
     return dg.MaterializeResult(
@@ -70,6 +70,7 @@ def prices(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materi
     ticker = context.partition_key
     calendar = ticker_facts(warehouse.lake, ticker)["calendar"]
     bars = build_prices(warehouse.lake.read("raw_prices", ticker=ticker), calendar=calendar)
+    record_status(warehouse.lake, ticker, "fetched")  # the rows of raw_prices are there: they were read
     findings = check_prices(bars, calendar)
     # A hole in the history is shown red, but the bars around it are right: refusing them would stop the ticker.
     refuse(findings, subject=f"{ticker} prices", tolerated={"missing_session"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stock_assets.cli.context import note, open_home, output, read_tickers, require_writable
+from stock_assets.cli.one_source import SourceIsFixed, require_one_source
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
 
@@ -248,15 +249,11 @@ def _obstacle(lake: "Lake", settings: Settings, job: str, ticker: str, options: 
         return f"it has no bars in {settings.home} — `stock-assets run --ticker {ticker}`"
     if job in ("forecast", "backtest", "audit") and lake.read("models", ticker=ticker).empty:
         return f"it was never trained in {settings.home} — `stock-assets run --ticker {ticker}`"
-    if not options.source:
-        return None
-    stored = lake.read("raw_prices", ticker=ticker)
-    if stored.empty or stored["source"].iloc[-1] == options.source:
-        return None
-    return (
-        f"its bars in this home come from {stored['source'].iloc[-1]}, and two sources never mix — leave "
-        f"{options.source} out, or give it a home of its own: STOCK_ASSETS_HOME=<another folder>"
-    )
+    try:
+        require_one_source(lake, ticker, options.source)
+    except SourceIsFixed as error:
+        return str(error)
+    return None
 
 
 def _report(settings: Settings, tickers: Sequence[str]) -> None:

@@ -8,17 +8,13 @@ import typer
 
 from stock_assets.cli.context import note, open_home, output, read_tickers, require_known, require_writable
 from stock_assets.cli.layout import MISSING, is_missing
-from stock_assets.errors import StockAssetsError
+from stock_assets.cli.one_source import require_one_source
 from stock_assets.settings import Settings
 
 if TYPE_CHECKING:
     from storage.lake import Lake
 
 Names = Annotated[list[str], typer.Argument(metavar="TICKER…", help="As Yahoo spells them: AAPL, BRK-B, ^GSPC.")]
-
-
-class SourceIsFixed(StockAssetsError):
-    """A ticker's bars come from one source for ever in one home."""
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +51,7 @@ def add(
     require_writable(settings.home)
     lake = _open_lake(settings)
     for ticker in tickers:
-        _require_one_source(lake, ticker, source)
+        require_one_source(lake, ticker, source)
     for ticker in tickers:
         _add(lake, ticker, source)
     _show_in_dagster(settings)
@@ -124,16 +120,6 @@ def _require_known_to(source: str, csv_dir: Path | None, tickers: list[str]) -> 
             newest = opened.last_session(ticker)
             if newest is not None:  # the source is at hand: it can be asked
                 opened.fetch(ticker, newest, newest, now=now)
-
-
-def _require_one_source(lake: "Lake", ticker: str, source: str) -> None:
-    stored = lake.read("raw_prices", ticker=ticker)
-    if stored.empty or not source or stored["source"].iloc[-1] == source:
-        return
-    raise SourceIsFixed(
-        f"the bars of {ticker} in this home come from {stored['source'].iloc[-1]!r}, not {source!r}; two never mix",
-        cure=f"leave --source out, or give {source} a home of its own: STOCK_ASSETS_HOME=<another folder>",
-    )
 
 
 def _add(lake: "Lake", ticker: str, source: str) -> None:

@@ -56,7 +56,9 @@ def test_asking_for_another_source_leaves_a_healthy_ticker_healthy(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(["fetch", "-t", "IBM", "--source", "sample"]) == 0
-    assert "come from sample, and two sources never mix" in _failure(capsys, "fetch", "-t", "IBM", "--source", "yahoo")
+    assert "come from 'sample', not 'yahoo'; two sources never mix" in _failure(
+        capsys, "fetch", "-t", "IBM", "--source", "yahoo"
+    )
     assert Lake(home / "lake").read("tickers")["status"].tolist() == ["fetched"]
 
 

@@ -9,6 +9,8 @@ import pytest
 
 import storage
 from stock_assets.definitions import defs
+from stock_assets.lineage import record_status
+from stock_assets.runs import Options, Work, execute, plan
 from storage.publisher import Publisher
 from storage.tables import TABLES
 from tests.assets.conftest import SMALL, Desk, Writer
@@ -170,3 +172,22 @@ def test_every_fit_and_forecast_names_the_run_that_made_it_also_after_another_ru
 
     for name, rows in before.items():
         pd.testing.assert_frame_equal(finished_desk.lake.read(name), rows)
+
+
+@pytest.mark.slow
+def test_scoring_alone_cures_no_failed_ticker(desk: Desk) -> None:
+    assert desk.run("AAPL").reason is None
+    record_status(desk.lake, "AAPL", "failed", reason="its fetch failed")
+    alone = Work("AAPL", frozenset({dg.AssetKey("forecast_scores")}), Options(fast=True).run_config())
+    assert execute(desk.instance, desk.settings, alone).reason is None
+    assert desk.lake.read("tickers")[["status", "reason"]].to_numpy().tolist() == [["failed", "its fetch failed"]]
+
+
+def test_bars_are_stored_before_a_ticker_counts_as_fetched(desk: Desk) -> None:
+    (fetch,) = plan("fetch", ["AAPL"], Options(source="sample", fast=True))
+    raw = Work("AAPL", frozenset({dg.AssetKey("raw_prices")}), fetch.run_config)
+    assert execute(desk.instance, desk.settings, raw).reason is None
+    (row,) = desk.lake.read("tickers").to_dict("records")
+    assert (row["status"], row["calendar"], row["source"]) == ("added", "XNYS", "sample")
+    assert execute(desk.instance, desk.settings, fetch).reason is None
+    assert desk.lake.read("tickers")["status"].tolist() == ["fetched"]

@@ -171,3 +171,12 @@ def test_a_merge_that_cannot_be_written_changes_nothing(lake: Lake, tmp_path: Pa
         compaction.merge([], folder / "x.parquet", fail)
     pd.testing.assert_frame_equal(lake.read("forecasts"), before)
     assert not list(folder.glob(".*.tmp"))
+
+
+def test_only_new_compares_with_the_rows_of_the_same_tickers(lake: Lake) -> None:
+    for ticker in ("AAPL", "IBM"):
+        bars = rows("raw_prices", 3, ticker=ticker)
+        assert lake.append("raw_prices", bars, only_new=True) == 3
+        assert lake.append("raw_prices", bars, only_new=True) == 0
+    both = pd.concat([rows("raw_prices", 4, ticker=ticker) for ticker in ("AAPL", "IBM", "MSFT")])
+    assert lake.append("raw_prices", both, only_new=True) == 1 + 1 + 4
