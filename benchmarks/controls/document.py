@@ -90,8 +90,8 @@ def _settings(results: Sequence[Mapping[str, Any]]) -> str:
             f"{PLAN.first_train} sessions learned from, {PLAN.step} predicted by each fold, a refit every "
             f"{PLAN.refit_every} fold{'s' if PLAN.refit_every > 1 else ''}. These are the platform's defaults.",
             "- `xgboost` and `random_forest` with their default settings, the forest on the first tickers of some "
-            "controls, since it takes five times as long as all else together; `least_squares` is ordinary least squares "
-            "on the same features, and exists for these controls only (`benchmarks/controls/least_squares.py`).",
+            "controls, since it takes five times as long as all else; `least_squares` is ordinary least squares on "
+            "the same features, and exists for these controls only (`benchmarks/controls/least_squares.py`).",
             "- The number of a ticker seeds its bars, its models and its shuffles; `benchmarks/controls/cases.py` has "
             "the offset of each control.",
             "- Promotion is decided over all models that were run on the ticker, the Holm adjustment counts them.",
