@@ -1,11 +1,10 @@
 """Whether anything could have seen the future. Slow for networks, so not daily: after a backtest, or when asked for."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 import pandas as pd
 
 from stock_assets.checks import check_results
+from stock_assets.clock import Clock
 from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel
 from stock_assets.forecasting.audit import Subject, as_findings, audit
 from stock_assets.forecasting.models import discover
@@ -32,6 +31,7 @@ def audit_asset(
     splits: pd.DataFrame,
     evaluation: pd.DataFrame,
     warehouse: Warehouse,
+    clock: Clock,
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Examine what is stored. What fails is written down and shown red; it stops promotion, not the forecasts."""
     ticker, lake = context.partition_key, warehouse.lake
@@ -49,7 +49,7 @@ def audit_asset(
         ),
         {name: _fits(warehouse.models, ticker, name, folds) for name in names if name in trained},
         ticker=ticker,
-        audited_at=datetime.now(UTC),
+        audited_at=clock.now(),
         progress=context.log.info,
     )
     shown = table[["subject", "name", "kind", "passed", "message"]]

@@ -1,11 +1,10 @@
 """One asset per model: `backtest/<name>`, the walk-forward backtest. Slow, so it has a job of its own."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 import pandas as pd
 
 from stock_assets.checks import check_results
+from stock_assets.clock import Clock
 from stock_assets.forecasting.backtest import Backtest, check_backtest, plan_folds, run_backtest
 from stock_assets.forecasting.findings import refuse
 from stock_assets.forecasting.history import build_history
@@ -35,6 +34,7 @@ def build_backtest_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
         prices: pd.DataFrame,
         features: pd.DataFrame,
         warehouse: Warehouse,
+        clock: Clock,
         model_settings: ModelSettings,
         backtest_settings: BacktestSettings,
     ) -> dg.MaterializeResult[pd.DataFrame]:
@@ -48,7 +48,7 @@ def build_backtest_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
             ticker=ticker,
             calendar=ticker_facts(warehouse.lake, ticker)["calendar"],
             store=warehouse.models,
-            now=lambda: datetime.now(UTC),
+            now=clock.now,
             tune=model_settings.tune,
             parents=warehouse.lake.read("backtest_folds", ticker=ticker, model=list(model.parents)),
             progress=context.log.info,

@@ -1,11 +1,11 @@
 """Who is trusted: the random walk until a model proves better."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from stock_assets.clock import Clock
 from stock_assets.forecasting.champion import decide, is_news
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
@@ -30,7 +30,7 @@ from storage.lake import Lake
     ],
 )
 def champion(
-    context: dg.AssetExecutionContext, evaluation: pd.DataFrame, warehouse: Warehouse, tracking: Tracking
+    context: dg.AssetExecutionContext, evaluation: pd.DataFrame, warehouse: Warehouse, tracking: Tracking, clock: Clock
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Decide, and keep the decision if it says anything new."""
     ticker = context.partition_key
@@ -46,7 +46,7 @@ def champion(
         ticker=ticker,
         versions={str(model): version for model, version in fits["version"].items()},
         promotable=[name for name in discover() if fits["target"].get(name) != "price"],
-        decided_at=datetime.now(UTC),
+        decided_at=clock.now(),
     )
     row = decision.iloc[0]
     _show_in_mlflow(context, tracking, row, fits["version"].get(next_best(evaluation, row["model"])))

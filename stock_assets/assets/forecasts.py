@@ -1,10 +1,9 @@
 """The forecast log: appended to, never edited, scored when the session has closed."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 import pandas as pd
 
+from stock_assets.clock import Clock
 from stock_assets.forecasting.forecasts import as_markdown, make_forecasts, score_forecasts
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.sessions import live_until
@@ -26,7 +25,7 @@ GROUP = "6_forecasts"
     deps=[dg.AssetKey("champion")],
 )
 def forecasts(
-    context: dg.AssetExecutionContext, prices: pd.DataFrame, warehouse: Warehouse
+    context: dg.AssetExecutionContext, prices: pd.DataFrame, warehouse: Warehouse, clock: Clock
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Log the newest live prediction of each model."""
     ticker = context.partition_key
@@ -38,7 +37,7 @@ def forecasts(
         champion=lake.read("champion", ticker=ticker).sort_values("decided_at")["model"].iloc[-1],
         existing=lake.read("forecasts", ticker=ticker),
         live_until=lambda session: live_until(ticker_facts(lake, ticker)["calendar"], session),
-        created_at=datetime.now(UTC),
+        created_at=clock.now(),
         run_id=context.run.run_id,
     )
     shown = {"forecasts": as_markdown(table)} | ({"fan": forecast_fan(prices, table)} if len(table) else {})
@@ -54,13 +53,13 @@ def forecasts(
     ins={"prices": dg.AssetIn("prices"), "forecasts": dg.AssetIn("forecasts")},
 )
 def forecast_scores(
-    context: dg.AssetExecutionContext, prices: pd.DataFrame, forecasts: pd.DataFrame, warehouse: Warehouse
+    context: dg.AssetExecutionContext, prices: pd.DataFrame, forecasts: pd.DataFrame, warehouse: Warehouse, clock: Clock
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Score what can be scored and has not been."""
     if _forecast_was_made(context):
         record_status(warehouse.lake, context.partition_key, "ok")
     existing = warehouse.lake.read("forecast_scores", ticker=context.partition_key)
-    table = score_forecasts(forecasts, prices, existing, scored_at=datetime.now(UTC))
+    table = score_forecasts(forecasts, prices, existing, scored_at=clock.now())
     return dg.MaterializeResult(value=table, metadata={"new_scores": len(table), "scored_before": len(existing)})
 
 

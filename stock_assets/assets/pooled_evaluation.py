@@ -1,11 +1,11 @@
 """Each model over all tickers at once. Not partitioned by ticker: the job `universe` makes it, after theirs."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import dagster as dg
 import pandas as pd
 
+from stock_assets.clock import Clock
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.pooled import as_markdown, pool, session_sums
 from stock_assets.lineage import OWNERS, column_schema, in_one_line
@@ -30,12 +30,14 @@ _TICKERS_AT_ONCE = 25
     },
     deps=[dg.AssetKey("evaluation")],
 )
-def pooled_evaluation(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+def pooled_evaluation(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, clock: Clock
+) -> dg.MaterializeResult[None]:
     """Pool what is stored of every ticker, whether it was evaluated today or earlier."""
     with in_one_line():
         lake = warehouse.lake
         evaluation = lake.read("evaluation", model=list(discover()))
-        table = pool(_sums(lake, evaluation), evaluation, evaluated_at=datetime.now(UTC))
+        table = pool(_sums(lake, evaluation), evaluation, evaluated_at=clock.now())
         for partition in lake.partitions(_TABLE.name):
             if partition["scheme"] not in set(table["scheme"]):
                 lake.delete(_TABLE.name, **partition)

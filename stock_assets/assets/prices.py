@@ -1,11 +1,10 @@
 """Bars: `raw_prices` keeps every fetch, `prices` is the one consistent vintage everything else reads."""
 
-from datetime import UTC, datetime
-
 import dagster as dg
 import pandas as pd
 
 from stock_assets.checks import check_results
+from stock_assets.clock import Clock
 from stock_assets.forecasting.findings import refuse
 from stock_assets.forecasting.prices import build_prices, check_prices, reconcile
 from stock_assets.forecasting.sessions import lookback_start
@@ -24,10 +23,10 @@ GROUP = "1_prices"
     "added whole, as a new vintage.",
 )
 def raw_prices(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, price_source: PriceSource
+    context: dg.AssetExecutionContext, warehouse: Warehouse, price_source: PriceSource, clock: Clock
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Fetch the ticker's history and keep what is new."""
-    ticker, now = context.partition_key, datetime.now(UTC)
+    ticker, now = context.partition_key, clock.now()
     stored = warehouse.lake.read("raw_prices", ticker=ticker)
     source = price_source.open(stored["source"].iloc[-1] if len(stored) else _chosen_source(warehouse, ticker))
     if stored.empty:
