@@ -151,7 +151,7 @@ class NetworkFitted(Fitted):
         self.network = network
         self.inputs = inputs
         self.output = output
-        self.losses = losses
+        self.losses: Losses = losses
 
     def predict(self, history: pd.DataFrame) -> Floats:
         """See `Fitted.predict`; NaN where fewer than `window` sessions are known."""
