@@ -95,13 +95,13 @@ def test_processes_that_start_at_once_share_one_parent_which_no_exit_ends_and_a_
 
 
 def _run(home: Path, *arguments: str) -> None:
-    command = [PROGRAM, "run", "--source", "sample", "--models", "random_forest", *arguments]
+    command = [PROGRAM, "run", "--source", "sample", "--models", "xgboost", *arguments]
     done = subprocess.run(command, env=_environment(home), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def _kill_in_mid_training(home: Path, store: TrackingStore) -> None:
-    command = [PROGRAM, "run", "--source", "sample", "--models", "random_forest", "--ticker", "AAPL"]
+    command = [PROGRAM, "run", "--source", "sample", "--models", "xgboost", "--ticker", "AAPL"]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, env=_environment(home), start_new_session=True, **quiet)
     deadline = time.monotonic() + 180
@@ -114,7 +114,7 @@ def _kill_in_mid_training(home: Path, store: TrackingStore) -> None:
 
 
 def _training(store: TrackingStore) -> bool:
-    return any(run.data.tags.get("model") == "random_forest" for run in _all_runs(store))
+    return any(run.data.tags.get("model") == "xgboost" for run in _all_runs(store))
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_a_kill_in_mid_training_is_put_right_by_the_next_command(killed_and_comp
     assert all(run.data.tags[PARENT_TAG] in parents for run in children), "none is orphaned"
     finished = [run for run in children if run.info.status == "FINISHED"]
     assert Counter((run.data.tags["ticker"], run.data.tags["model"]) for run in finished) == {
-        (ticker, model): 1 for ticker in ("AAPL", "IBM") for model in ("random_walk", "random_forest")
+        (ticker, model): 1 for ticker in ("AAPL", "IBM") for model in ("random_walk", "xgboost")
     }
     cut_off = [run for run in children if run.info.status != "FINISHED"]
     assert {run.info.status for run in cut_off} == {"FAILED"}
