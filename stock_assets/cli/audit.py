@@ -27,7 +27,7 @@ def audit(ticker: Tickers = None) -> None:
     Leaves with exit code 1 if a proof failed. A raised flag is no verdict: it blocks promotion until the proofs hold.
     """
     failed: list[str] = []
-    work("audit", ticker, report=lambda settings, tickers: failed.extend(_report(settings, tickers)))
+    work("leak_audit", ticker, report=lambda settings, tickers: failed.extend(_report(settings, tickers)))
     _require_proven(failed)
 
 
