@@ -30,7 +30,9 @@ backtest = dg.define_asset_job(
 )
 
 audit = dg.define_asset_job(
-    "leak_audit", _AUDIT | dg.AssetSelection.assets("champion"), description="Proofs that nothing stored saw the future."
+    "leak_audit",
+    _AUDIT | dg.AssetSelection.assets("champion"),
+    description="Proofs that nothing stored saw the future.",
 )
 universe = dg.define_asset_job("universe", _UNIVERSE, description="What only all tickers together can show.")
 
