@@ -12,7 +12,7 @@ import pytest
 from stock_assets.settings import InvalidSetting, load_settings
 from stock_assets.tracking.registry import next_best, registered_name
 from stock_assets.tracking.store import TrackingStore
-from tests.assets.conftest import SMALL, Desk, Writer, open_desk
+from tests.assets.conftest import SMALL, Desk, open_desk
 
 NOBODY_LISTENS = "http://somebody:hunter2@127.0.0.1:9"
 
@@ -129,17 +129,15 @@ def test_a_rerun_of_the_same_fits_links_their_run_and_adds_none(tracked: Desk) -
     assert metadata(tracked, "model/xgboost")["mlflow_run_id"] in linked
 
 
-def test_a_run_that_fails_ends_failed_with_the_child_that_failed(
-    tracked: Desk, csv_dir: Path, write_csv: Writer
-) -> None:
-    write_csv("SHORT", rows=60)
-    outcome = tracked.run("SHORT", source="csv", csv_dir=str(csv_dir))
-    assert outcome.reason is not None
+def test_a_run_that_fails_ends_failed_with_the_child_that_failed(tracked: Desk) -> None:
+    in_the_way = tracked.settings.models_dir / "ticker=MSFT" / "xgboost"
+    in_the_way.parent.mkdir()
+    in_the_way.touch()  # where the folder of a model should be
+    assert tracked.run("MSFT").reason is not None
     store = store_of(tracked)
-    of_short = {
-        run.data.tags["kind"]: run for run in store.client.search_runs([store.experiment_id], "tags.ticker = 'SHORT'")
-    }
-    assert {run.info.status for run in of_short.values()} <= {"FAILED"}
+    of_msft = store.client.search_runs([store.experiment_id], "tags.ticker = 'MSFT'")
+    status = {run.data.tags.get("model", "parent"): run.info.status for run in of_msft}
+    assert status == {"parent": "FAILED", "random_walk": "FINISHED", "xgboost": "FAILED"}
 
 
 def test_without_the_store_training_completes_says_so_and_is_tracked_by_the_next_run(
