@@ -6,7 +6,7 @@ import pandas as pd
 from stock_assets.checks import check_results
 from stock_assets.clock import Clock
 from stock_assets.forecasting.findings import refuse
-from stock_assets.forecasting.prices import build_prices, check_prices, reconcile
+from stock_assets.forecasting.prices import build_prices, check_prices, count_restated, reconcile
 from stock_assets.forecasting.sessions import lookback_start
 from stock_assets.lineage import lineage_asset, record_facts, record_status, ticker_facts
 from stock_assets.resources import PriceSource, Warehouse
@@ -68,6 +68,7 @@ def prices(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materi
     """Take the latest consistent history and refuse bars that cannot be true."""
     ticker = context.partition_key
     calendar = ticker_facts(warehouse.lake, ticker)["calendar"]
+    before = warehouse.lake.read("prices", ticker=ticker)
     bars = build_prices(warehouse.lake.read("raw_prices", ticker=ticker), calendar=calendar)
     record_status(warehouse.lake, ticker, "fetched")  # the rows of raw_prices are there: they were read
     findings = check_prices(bars, calendar)
@@ -82,6 +83,7 @@ def prices(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Materi
             "first_session": str(bars["session"].min().date()),
             "last_session": str(bars["session"].max().date()),
             "last_close": float(bars["close"].iloc[-1]),
+            "restated_sessions": count_restated(before, bars),
             "last_bars": dg.MetadataValue.md(bars.tail(5).drop(columns=["ticker"]).to_markdown(index=False)),
         },
     )

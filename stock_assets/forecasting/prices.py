@@ -128,6 +128,13 @@ def build_prices(raw: pd.DataFrame, *, calendar: str) -> pd.DataFrame:
     return latest.assign(is_final=is_final.astype(bool))[COLUMNS]
 
 
+def count_restated(before: pd.DataFrame, after: pd.DataFrame) -> int:
+    """Sessions whose adjusted close differs between two states of one ticker's table `prices`."""
+    old, new = (bars.set_index("session")[["adj_close"]] for bars in (before, after))
+    shared = old.index.intersection(new.index)
+    return int(_differs(old.loc[shared], new.loc[shared], rtol=SAME_PRICE).sum())
+
+
 def _refuse_mixed(stored: pd.DataFrame, ticker: str, source: str) -> None:
     others = sorted(set(stored["source"].unique()) - {source})
     if others:
