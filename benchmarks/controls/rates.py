@@ -98,14 +98,16 @@ def _null(control: str, results: Sequence[Result]) -> Iterator[Rate]:
     for model, scores in _by_model(results):
         rejected = _below(scores, "dm_hln_p")
         yield _share(control, "Diebold–Mariano “better” at 5 %", model, rejected, 0.0, DM_AT_MOST, _room(rejected))
-    yield _share(control, "any model promoted", "any", _promoted(results), 0.0, PROMOTED_AT_MOST)
+    promoted = _promoted(results)
+    yield _share(control, "any model promoted", "any", promoted, 0.0, PROMOTED_AT_MOST, _room(promoted))
 
 
 def _permuted(control: str, results: Sequence[Result]) -> Iterator[Rate]:
     for model, scores in _by_model(results):
         rejected = _below(scores, "clark_west_p")
         yield _share(control, "Clark–West rejects at 5 %", model, rejected, 0.0, CLARK_WEST[1], _room(rejected))
-    yield _share(control, "any model promoted", "any", _promoted(results), 0.0, PROMOTED_AT_MOST)
+    promoted = _promoted(results)
+    yield _share(control, "any model promoted", "any", promoted, 0.0, PROMOTED_AT_MOST, _room(promoted))
 
 
 def _planted(control: str, results: Sequence[Result]) -> Iterator[Rate]:
