@@ -1,6 +1,7 @@
 """Least squares on the feature table: the plainest model with parameters. A control, not a model of the platform."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -84,5 +85,10 @@ def permuted(model: type[Forecaster]) -> type[Forecaster]:
         def _fit(self, history: pd.DataFrame, progress: Progress) -> Fitted:
             fitted: Fitted = super()._fit(shuffle_labels(history, seed=self.seed), progress)
             return fitted
+
+        def standardisation(self, history: pd.DataFrame) -> Mapping[str, Floats]:
+            # The audit asks whether a fit's scales are those of its training rows: here, of the shuffled ones.
+            scales: Mapping[str, Floats] = super().standardisation(shuffle_labels(history, seed=self.seed))
+            return scales
 
     return Permuted

@@ -16,6 +16,7 @@ from benchmarks.controls.measure import measure, measure_with
 from benchmarks.controls.rates import Rate, rates
 from stock_assets.forecasting.features import FEATURES, compute_features
 from stock_assets.forecasting.history import build_history
+from stock_assets.forecasting.models.xgboost import XGBoost
 from tests.synthetic import ar1_garch_bars, changing_volatility_bars, garch_bars
 
 ONLY = ("least_squares",)
@@ -102,6 +103,14 @@ def test_a_permuted_model_predicts_what_the_model_learned_from_shuffled_labels(h
     learned = history.iloc[:600]
     expected = LeastSquares().fit(shuffle_labels(learned, seed=3)).predict(history)
     np.testing.assert_array_equal(permuted(LeastSquares)(seed=3).fit(learned).predict(history), expected)
+
+
+def test_a_permuted_model_holds_the_scales_of_its_shuffled_labels(history):
+    learned = history.iloc[:600]
+    model = permuted(XGBoost)(seed=3)
+    held, expected = model.fit(learned).standardisation(), model.standardisation(learned)
+    assert held.keys() == expected.keys() != set()
+    assert all(np.array_equal(held[name], expected[name]) for name in held)
 
 
 @pytest.mark.parametrize("control", CONTROLS)
