@@ -311,7 +311,7 @@ FORECAST_SCORES = Table(
 DRIFT = Table(
     "drift",
     "Whether an input's distribution has changed.",
-    "drift (not built yet)",
+    "drift",
     ("ticker", "feature", "checked_at"),
     (
         TICKER,
@@ -508,11 +508,17 @@ ECONOMICS = Table(
             "fraction",
             nullable=True,
         ),
+        number(
+            "deflated_sharpe_over_holding",
+            "the same of what it earned more than holding, session by session: a rising market is no skill",
+            "fraction",
+            nullable=True,
+        ),
         number("max_drawdown", "largest fall from a peak, after costs", "fraction"),
         number("buy_and_hold_return", "mean yearly log return of holding over the same sessions", "per year"),
         number("buy_and_hold_sharpe", "its yearly Sharpe ratio; null without variation", nullable=True),
         number("buy_and_hold_max_drawdown", "its largest fall from a peak", "fraction"),
-        flag("survives_costs", "whether it earned more than holding after costs and its deflated Sharpe is above 0.95"),
+        flag("survives_costs", "whether it earned more than holding after costs and both deflated ratios exceed 0.95"),
         text("verdict", "the same in a sentence a person can read"),
     ),
     ("ticker",),

@@ -5,6 +5,7 @@ a forecast was made from. Long or flat, never short, no leverage, no interest. O
 dividends.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
 COST_BP = 5.0
 """Cost of one side of a trade, in basis points of its value: spread, fee and slippage of a liquid stock."""
 CONFIDENCE = 0.95
-"""Deflated Sharpe ratio above which a result is believed."""
+"""Deflated Sharpe ratio, of earnings and of what they exceed holding by, above which a result is believed."""
 _DAYS_A_YEAR = 365.25
 _EULER = float(np.euler_gamma)
 _COLUMNS: dict[str, str] = {
@@ -28,7 +29,7 @@ _COLUMNS: dict[str, str] = {
     **dict.fromkeys(
         (
             *("cost_bp", "exposure", "turnover", "gross_return", "net_return", "sharpe", "sharpe_se"),
-            *("deflated_sharpe", "max_drawdown"),
+            *("deflated_sharpe", "deflated_sharpe_over_holding", "max_drawdown"),
             *("buy_and_hold_return", "buy_and_hold_sharpe", "buy_and_hold_max_drawdown"),
         ),
         "float64",
@@ -160,12 +161,14 @@ def economics(predictions: pd.DataFrame, prices: pd.DataFrame, *, ticker: str, t
         of_scheme = predictions[predictions["scheme"] == scheme].groupby("model")
         traded = {str(model): _traded(own, earned) for model, own in of_scheme}
         results = {model: trade(*own.to_numpy(dtype=float).T) for model, own in traded.items() if len(own)}
-        spread = _variance_of_trials([result.net for model, result in results.items() if model != BENCHMARK])
-        scores = {}
-        for model, result in results.items():
-            hold = trade(np.ones(len(result.net)), traded[model]["earned"].to_numpy(dtype=float))
-            deflated = deflated_sharpe(result.net, trials=trials, variance=spread)
-            scores[model] = _scores(result, hold, deflated, per_year)
+        holds = {model: _hold(traded[model]) for model in results}
+        # A model that is mostly long in a rising market has the market's ratio: only the rest is its own.
+        over_holding = _deflated({model: result.net - holds[model].net for model, result in results.items()}, trials)
+        deflated = _deflated({model: result.net for model, result in results.items()}, trials)
+        scores = {
+            model: _scores(result, holds[model], (deflated[model], over_holding[model]), per_year)
+            for model, result in results.items()
+        }
         anything_survives = any(found["survives_costs"] for found in scores.values())
         for model, found in scores.items():
             sessions = traded[model].index
@@ -183,6 +186,17 @@ def _traded(rows: pd.DataFrame, earned: "pd.Series[float]") -> pd.DataFrame:
     return pd.DataFrame({"is_long": is_long, "earned": span})
 
 
+def _hold(traded: pd.DataFrame) -> Trading:
+    """Buying at the first open and selling at the last."""
+    return trade(np.ones(len(traded)), traded["earned"].to_numpy(dtype=float))
+
+
+def _deflated(returns: Mapping[str, Floats], trials: int) -> dict[str, float]:
+    """Deflated Sharpe ratio of each model's log returns; the benchmark is none of the models tried."""
+    spread = _variance_of_trials([own for model, own in returns.items() if model != BENCHMARK])
+    return {model: deflated_sharpe(own, trials=trials, variance=spread) for model, own in returns.items()}
+
+
 def _variance_of_trials(returns: list[Floats]) -> float:
     """Variance of the Sharpe ratios found; of one alone, that of an estimate of zero."""
     ratios = [ratio for ratio in map(sharpe_ratio, returns) if np.isfinite(ratio)]
@@ -191,7 +205,9 @@ def _variance_of_trials(returns: list[Floats]) -> float:
     return 1 / max(len(returns[0]) - 1, 1) if returns else 0.0
 
 
-def _scores(result: Trading, hold: Trading, deflated: float, per_year: float) -> dict[str, float | int | bool]:
+def _scores(
+    result: Trading, hold: Trading, deflated: tuple[float, float], per_year: float
+) -> dict[str, float | int | bool]:
     yearly = np.sqrt(per_year)
     net, held = per_year * float(result.net.mean()), per_year * float(hold.net.mean())
     return {
@@ -203,12 +219,13 @@ def _scores(result: Trading, hold: Trading, deflated: float, per_year: float) ->
         "net_return": net,
         "sharpe": yearly * sharpe_ratio(result.net),
         "sharpe_se": yearly * sharpe_se(result.net),
-        "deflated_sharpe": deflated,
+        "deflated_sharpe": deflated[0],
+        "deflated_sharpe_over_holding": deflated[1],
         "max_drawdown": max_drawdown(result.net),
         "buy_and_hold_return": held,
         "buy_and_hold_sharpe": yearly * sharpe_ratio(hold.net),
         "buy_and_hold_max_drawdown": max_drawdown(hold.net),
-        "survives_costs": net > held and deflated > CONFIDENCE,
+        "survives_costs": net > held and all(ratio > CONFIDENCE for ratio in deflated),
     }
 
 
@@ -220,7 +237,8 @@ def _verdict(model: str, scores: dict[str, float | int | bool], anything_survive
     earned = (
         f"{model} earned {_percent(scores['net_return'])} a year after costs "
         f"({_percent(scores['gross_return'])} before), against {held}; "
-        f"deflated Sharpe {_or_unknown(float(scores['deflated_sharpe']))}"
+        f"deflated Sharpe {_or_unknown(float(scores['deflated_sharpe']))}, of what it earned more than holding "
+        f"{_or_unknown(float(scores['deflated_sharpe_over_holding']))}"
     )
     if scores["survives_costs"]:
         return f"{model} survives costs: {earned}."

@@ -169,6 +169,7 @@ def test_the_random_walk_is_never_long() -> None:
     row = economics(said(prices, "random_walk", np.zeros(150)), prices, ticker="T", trials=5).iloc[0]
     assert row[["exposure", "turnover", "net_return", "max_drawdown"]].tolist() == [0, 0, 0, 0]
     assert np.isnan(row[["sharpe", "sharpe_se", "deflated_sharpe"]].astype(float)).all()
+    assert row["deflated_sharpe_over_holding"] < 0.95
     assert row["verdict"].startswith("The random walk predicts no rise, so it is never long: nothing traded")
     assert not row["survives_costs"]
 
@@ -182,6 +183,41 @@ def test_a_real_advantage_survives_and_the_others_are_told_from_it() -> None:
     assert table.loc["seer", "deflated_sharpe"] > 0.95
     assert table.loc["seer", "verdict"].startswith("seer survives costs: seer earned +")
     assert table.loc["noise", "verdict"].startswith("noise does not survive costs")
+
+
+def rising(n: int, seed: int, drift: float = 0.001) -> pd.DataFrame:
+    prices = random_walk_bars("T", n, seed=seed, volatility=0.015)
+    market = np.exp(drift * np.arange(n))
+    return prices.assign(**{name: prices[name] * market for name in ("open", "high", "low", "close", "adj_close")})
+
+
+def test_what_is_earned_more_than_holding_by_hand() -> None:
+    """Flat on every tenth session: there it earns what holding lost, and pays for getting out and in again."""
+    prices = rising(900, seed=3)
+    signal = np.where(np.arange(700) % 10 == 5, -1.0, 1.0)
+    row = economics(said(prices, "m", signal), prices, ticker="T", trials=1).iloc[0]
+    earned, side = open_to_open(prices).to_numpy()[100:800], math.log(1 - 0.0005)
+    excess = np.where(signal < 0, side - earned, np.where(np.roll(signal, 1) < 0, side, 0.0))
+    simple = np.expm1(excess)
+    ratio = simple.mean() / simple.std(ddof=1)
+    factor = 1 - stats.skew(simple) * ratio + (stats.kurtosis(simple, fisher=False) - 1) / 4 * ratio**2
+    expected = stats.norm.cdf(ratio * math.sqrt(699 / factor))
+    assert row["deflated_sharpe_over_holding"] == pytest.approx(expected)
+
+
+def test_a_rising_market_is_no_skill() -> None:
+    """Worthless models that are long on 98 % of sessions: they have the market's ratio, and some luck beside it."""
+    rng = np.random.default_rng(5)
+    look_good = survive = 0
+    for seed in range(20):
+        prices = rising(900, seed)
+        models = [said(prices, f"m{i}", np.where(rng.random(780) < 0.02, -1.0, 1.0)) for i in range(7)]
+        table = economics(pd.concat(models), prices, ticker="T", trials=7)
+        earned_more = table["net_return"] > table["buy_and_hold_return"]
+        look_good += bool((earned_more & (table["deflated_sharpe"] > 0.95)).any())
+        survive += bool(table["survives_costs"].any())
+    assert look_good >= 5  # what a rule without the advantage over holding would have let through
+    assert survive == 0
 
 
 def test_luck_counts_how_many_models_were_tried() -> None:
