@@ -22,6 +22,7 @@ from stock_assets.executor import executor
 from stock_assets.io import LakeIOManager
 from stock_assets.jobs import JOBS
 from stock_assets.resources import BacktestSettings, ModelSettings, PriceSource, Tracking, Warehouse
+from stock_assets.schedules import SCHEDULES, upkeep
 from stock_assets.sensors import SENSORS
 from stock_assets.sensors.freshness import fresh
 from stock_assets.settings import quiet_libraries
@@ -52,7 +53,8 @@ defs = dg.Definitions(
         drift,
     ],
     asset_checks=[fresh],
-    jobs=JOBS,
+    jobs=[*JOBS, upkeep],
+    schedules=SCHEDULES,
     sensors=SENSORS,
     resources={
         "io_manager": LakeIOManager(warehouse=warehouse),

@@ -34,6 +34,9 @@ audit = dg.define_asset_job(
     _AUDIT | dg.AssetSelection.assets("champion"),
     description="Proofs that nothing stored saw the future.",
 )
+drift_check = dg.define_asset_job(
+    "drift_check", dg.AssetSelection.assets("drift"), description="Newest inputs against those before."
+)
 universe = dg.define_asset_job("universe", _UNIVERSE, description="What only all tickers together can show.")
 
-JOBS = (lineage, fetch, train, forecast, backtest, audit, universe)
+JOBS = (lineage, fetch, train, forecast, backtest, audit, drift_check, universe)

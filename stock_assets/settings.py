@@ -23,6 +23,9 @@ _QUIET = {
     "BOKEH_RESOURCES": "server",  # the dashboard asks no other host for its scripts
 }
 
+KEPT_DAYS = 90
+"""What prune and upkeep leave alone for being young, in days."""
+
 
 class InvalidSetting(StockAssetsError):
     """An environment variable holds a value that cannot be used."""

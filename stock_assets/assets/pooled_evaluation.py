@@ -1,4 +1,5 @@
-"""Each model over all tickers at once. Not partitioned by ticker: the job `universe` makes it, after theirs."""
+"""Each model over all tickers at once. Not partitioned by ticker: made after theirs, by the command that ran them or by
+its own automation condition."""
 
 from collections.abc import Iterator
 
@@ -15,6 +16,16 @@ from storage.tables import TABLES
 
 _TABLE = TABLES["pooled_evaluation"]
 _TICKERS_AT_ONCE = 25
+_EVALUATED = dg.AutomationCondition.any_deps_updated()
+_REQUESTED = dg.AutomationCondition.newly_requested()
+# Hundreds of tickers are evaluated one after another: the hour gathers them. What is evaluated between a request and
+# the next look stays unhandled: a plain `since_last_handled` would forget it.
+_WHEN = (
+    _EVALUATED.since(_REQUESTED & ~_EVALUATED)
+    & dg.AutomationCondition.cron_tick_passed("5 * * * *").since(_REQUESTED)
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+)
 
 
 @dg.asset(
@@ -29,6 +40,7 @@ _TICKERS_AT_ONCE = 25
         "key": ", ".join(_TABLE.key),
     },
     deps=[dg.AssetKey("evaluation")],
+    automation_condition=_WHEN,
 )
 def pooled_evaluation(
     context: dg.AssetExecutionContext, warehouse: Warehouse, clock: Clock

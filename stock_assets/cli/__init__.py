@@ -15,12 +15,25 @@ from typing import Annotated
 import typer
 
 from stock_assets import __version__
-from stock_assets.cli import audit, backtest, backup, doctor, prune, replicate, runs, tables, tickers, trace, upkeep
+from stock_assets.cli import (
+    audit,
+    backtest,
+    backup,
+    doctor,
+    drift,
+    prune,
+    replicate,
+    runs,
+    tables,
+    tickers,
+    trace,
+    upkeep,
+)
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import quiet_libraries
 
 # In the order `--help` lists them; Typer puts commands that have commands of their own last.
-GROUPS = (runs, backtest, audit, replicate, tables, trace, upkeep, backup, prune, doctor, tickers)
+GROUPS = (runs, backtest, drift, audit, replicate, tables, trace, upkeep, backup, prune, doctor, tickers)
 
 _EXAMPLES = """Examples:
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stock_assets.cli.context import note, open_home, output, require_writable
+from stock_assets.settings import KEPT_DAYS
 
 _MIB = 1 << 20
 
@@ -16,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def prune(
-    days: Annotated[int, typer.Option(min=1, help="What is younger than so many days stays.")] = 90,
+    days: Annotated[int, typer.Option(min=1, help="What is younger than so many days stays.")] = KEPT_DAYS,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it. Without this it is only shown.")] = False,
 ) -> None:
     """Show, and with --yes remove, what nobody needs: old runs, unused fits, old databases, leftovers.

@@ -136,7 +136,7 @@ def work(
         for work in cut_off:
             note(f"a run of {work.ticker} was cut off; it is marked as failed and its work is done now")
         outcomes += _execute_all(instance, settings, [*unfinished, *wanted])
-        outcomes += _pool(instance, settings) if job not in ("fetch", "leak_audit") else []
+        outcomes += _pool(instance, settings) if job not in ("fetch", "leak_audit", "drift_check") else []
     if job != "fetch":
         (report or _report)(
             settings, list(dict.fromkeys(outcome.ticker for outcome in outcomes if outcome.reason is None))
@@ -247,7 +247,7 @@ def _ready(
 def _obstacle(lake: "Lake", settings: Settings, job: str, ticker: str, options: "Options") -> str | None:
     if job in ("train", "backtest") and lake.read("prices", ticker=ticker).empty:
         return f"it has no bars in {settings.home} — `stock-assets run --ticker {ticker}`"
-    if job in ("forecast", "backtest", "leak_audit") and lake.read("models", ticker=ticker).empty:
+    if job in ("forecast", "backtest", "leak_audit", "drift_check") and lake.read("models", ticker=ticker).empty:
         return f"it was never trained in {settings.home} — `stock-assets run --ticker {ticker}`"
     try:
         require_one_source(lake, ticker, options.source)
