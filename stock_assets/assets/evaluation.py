@@ -36,7 +36,7 @@ def evaluation(
         context.log.warning(f"{ticker}: not scored, since they predate the current splits: {', '.join(outdated)}")
     if unequal:
         context.log.warning(
-            f"{ticker}: not scored walk-forward, since their folds are not the random walk's: {', '.join(unequal)}"
+            f"{ticker}: not scored walk-forward, folds or outcomes are not the random walk's: {', '.join(unequal)}"
         )
     earlier = warehouse.lake.read("evaluation", ticker=ticker)
     table = evaluate(predictions, scale_mae=scale_mae(prices, splits), earlier=earlier)

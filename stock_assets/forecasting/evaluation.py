@@ -14,6 +14,8 @@ from stock_assets.forecasting.splits import HOLDOUT, LIVE, WALK_FORWARD, roles
 _ROLE_ORDER = ("validation", "test", "live")
 _GROUP = ["scheme", "role"]
 _ROW = ["fold", "target_session"]
+_ROUNDING = 1e-6
+"""Log return by which outcomes may differ where a dividend has rescaled all earlier closes."""
 
 
 def scale_mae(prices: pd.DataFrame, splits: pd.DataFrame) -> float:
@@ -57,9 +59,10 @@ def on_current_splits(
 
 
 def on_equal_folds(predictions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Keep the walk-forward rows of models whose folds and sessions are the random walk's.
+    """Keep the walk-forward rows of models whose folds, sessions and outcomes are the random walk's.
 
-    A backtest of one model that is newer, or has other folds, than the random walk's cannot be compared with it.
+    A backtest of one model that is newer, or has other folds, than the random walk's cannot be compared with it; nor
+    can one of bars that were corrected between the two.
 
     Args:
         predictions: rows of table `predictions` of one ticker, all models.
@@ -69,7 +72,7 @@ def on_equal_folds(predictions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """
     walked = predictions[predictions["scheme"] == WALK_FORWARD]
     expected = _rows_of(walked[walked["model"] == BENCHMARK])
-    unequal = [str(model) for model, rows in walked.groupby("model") if not _rows_of(rows).equals(expected)]
+    unequal = [str(model) for model, rows in walked.groupby("model") if not _is_equal(_rows_of(rows), expected)]
     is_left_out = (predictions["scheme"] == WALK_FORWARD) & predictions["model"].isin(unequal)
     return predictions[~is_left_out].reset_index(drop=True), unequal
 
@@ -175,7 +178,14 @@ def _all_alike(rows: pd.DataFrame) -> bool:
 
 
 def _rows_of(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[_ROW].sort_values(_ROW, ignore_index=True)
+    return rows[[*_ROW, "actual_log_return"]].sort_values(_ROW, ignore_index=True)
+
+
+def _is_equal(rows: pd.DataFrame, expected: pd.DataFrame) -> bool:
+    if not rows[_ROW].equals(expected[_ROW]):
+        return False
+    own, theirs = (frame["actual_log_return"].to_numpy(dtype=float) for frame in (rows, expected))
+    return bool(np.allclose(own, theirs, rtol=0, atol=_ROUNDING, equal_nan=True))
 
 
 def _resampled_before(earlier: pd.DataFrame) -> dict[tuple[str, str, str, str], dict[str, float]]:

@@ -143,11 +143,13 @@ def test_models_whose_folds_are_not_the_random_walks_are_named_and_left_out() ->
             walked("good", GOOD),
             walked("short", NOISE, n=100),
             walked("renamed", NOISE, fold="wf_01"),
+            walked("rescaled", NOISE).assign(actual_log_return=ACTUAL + 1e-8),
+            walked("corrected", NOISE).assign(actual_log_return=ACTUAL + 0.01 * (np.arange(120) == 7)),
         ]
     )
     kept, unequal = on_equal_folds(predictions)
-    assert unequal == ["renamed", "short"]
-    assert set(kept.loc[kept["scheme"] == "walk_forward", "model"]) == {"random_walk", "good"}
+    assert unequal == ["corrected", "renamed", "short"]
+    assert set(kept.loc[kept["scheme"] == "walk_forward", "model"]) == {"random_walk", "good", "rescaled"}
     assert (kept["scheme"] == "holdout").sum() == 120
 
 
