@@ -70,13 +70,14 @@ class XGBoost(TabularForecaster):
 
         table = training_table(history, self.target)
         center, scale = self._label_scale(table)
-        rows = xgboost.DMatrix(table.inputs, label=(table.labels - center) / scale, feature_names=list(table.columns))
+        rows = xgboost.DMatrix(table.inputs, label=(table.labels - center) / scale)
         booster = xgboost.train(
             self._parameters(),
             rows,
             num_boost_round=self.n_estimators,
             callbacks=[_reporter(progress, self.n_estimators)],
         )
+        booster.feature_names = list(table.columns)  # not given above: every round would compare them again
         booster.set_attr(center=repr(center), scale=repr(scale))
         return FittedXGBoost(self, booster)
 
