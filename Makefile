@@ -80,6 +80,10 @@ bench: install  ## ratios against peers, in one run on this machine
 controls: install  ## series whose truth is known through the whole pipeline, about half an hour; writes docs/controls.md
 	@$(BIN)/python -m benchmarks.controls
 
+.PHONY: soak
+soak: install  ## the desk alone for 90 simulated sessions, a quarter of an hour: every promise of the automation, checked
+	@$(BIN)/python -m benchmarks.soak
+
 .PHONY: clean
 clean:  ## remove what can be made again (not data/)
 	rm -rf $(VENV) data-demo build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

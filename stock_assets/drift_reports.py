@@ -89,6 +89,6 @@ class DriftWorkspace:
         # Identities are UUIDs of version 7, which sort by time.
         earlier = sorted(run for run, known_as in runs.items() if known_as.startswith(kind) and known_as != name)
         again = [run for run, known_as in runs.items() if known_as == name]
-        for run in (*again, *earlier[: len(earlier) - KEPT + 1]):
+        for run in (*again, *earlier[: max(0, len(earlier) - KEPT + 1)]):
             workspace.delete_run(project.id, run)
         return str(workspace.add_run(project.id, snapshot, name=name).id)
