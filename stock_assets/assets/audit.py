@@ -63,5 +63,5 @@ def audit_asset(
 def _fits(store: ArtifactStore, ticker: str, model: str, folds: pd.DataFrame) -> list[StoredModel]:
     """The final fit, the evaluated one, and the newest of the backtest if there is one."""
     trained = store.load_current(ticker, model)
-    walked = folds[folds["model"] == model].sort_values("fold")["model_version"].tail(1)
+    walked = folds[folds["model"] == model].sort_values("test_start")["model_version"].tail(1)
     return [trained.final, trained.evaluated, *(store.load(ticker, model, str(version)) for version in walked)]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from stock_assets.clock import Clock
 from stock_assets.forecasting.champion import decide, is_news
+from stock_assets.forecasting.evidence import outdated_backtests
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
 from stock_assets.lineage import lineage_asset
@@ -36,7 +37,10 @@ def champion(
     ticker = context.partition_key
     lake = warehouse.lake
     fits = fits_in_use(lake, ticker)
+    versions = {str(model): str(version) for model, version in fits["version"].items()}
     earlier = lake.read("champion", ticker=ticker)
+    folds = lake.read("backtest_folds", ticker=ticker, model=list(versions))
+    tuned = set(lake.read("tuning_trials", ticker=ticker)["model"])
     decision = decide(
         evaluation,
         lake.read("calibration", ticker=ticker),
@@ -44,9 +48,10 @@ def champion(
         earlier,
         predictions=lake.read("predictions", ticker=ticker, model=list(discover()), scheme=WALK_FORWARD),
         ticker=ticker,
-        versions={str(model): version for model, version in fits["version"].items()},
+        versions=versions,
         promotable=[name for name in discover() if fits["target"].get(name) != "price"],
         decided_at=clock.now(),
+        outdated=outdated_backtests(versions, folds, tuned=tuned, ticker=ticker, store=warehouse.models),
     )
     row = decision.iloc[0]
     _show_in_mlflow(context, tracking, row, fits["version"].get(next_best(evaluation, row["model"])))

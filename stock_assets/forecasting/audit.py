@@ -125,7 +125,7 @@ def examine_splits(splits: pd.DataFrame, folds: pd.DataFrame, features: pd.DataF
 def _fold_order(folds: pd.DataFrame, sessions: pd.Series) -> Examination:
     known = pd.DatetimeIndex(sessions)
     wrong = []
-    for model, rows in folds.sort_values("fold").groupby("model"):
+    for model, rows in folds.sort_values("test_start").groupby("model"):
         start, end = (pd.DatetimeIndex(rows[name]) for name in ("test_start", "test_end"))
         n_purged = known.searchsorted(start) - known.searchsorted(pd.DatetimeIndex(rows["train_end"]), side="right")
         is_repeated = np.r_[False, start[1:] <= end[:-1]]

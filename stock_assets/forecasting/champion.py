@@ -30,6 +30,7 @@ def decide(
     versions: Mapping[str, str],
     promotable: Collection[str],
     decided_at: datetime,
+    outdated: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Choose the champion of one ticker.
 
@@ -47,6 +48,7 @@ def decide(
         versions: version of each model's final fit.
         promotable: every model that may be promoted, scored today or not. The reference formulation never may.
         decided_at: now, aware.
+        outdated: models whose walk-forward rows are not about their final fit → what differs (`outdated_backtests`).
 
     Returns:
         One row of table `champion`; its reason is a sentence with the numbers. `is_news` says whether to keep it.
@@ -69,7 +71,7 @@ def decide(
     month = _month(evaluation, promotable)
     if month is None or (last.review is not None and month <= last.review):
         return _row(last, ticker, versions, decided_at)
-    verdicts = review(evaluation, calibration, audit, versions=versions, promotable=promotable)
+    verdicts = review(evaluation, calibration, audit, versions=versions, promotable=promotable, outdated=outdated)
     chosen = _choose(verdicts, last, predictions)
     awaiting = _awaiting(verdicts, incumbent)
     # What only an audit is missing for stays open: the same evidence is judged again once the audit is there.

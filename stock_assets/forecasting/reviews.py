@@ -73,6 +73,7 @@ def review(
     *,
     versions: Mapping[str, str],
     promotable: Collection[str],
+    outdated: Mapping[str, str] | None = None,
 ) -> dict[str, Verdict]:
     """Judge every promotable model that has walk-forward rows.
 
@@ -82,6 +83,7 @@ def review(
         audit: its rows of table `audit`.
         versions: version of each model's final fit.
         promotable: every model that may be promoted, scored today or not: the family of the Holm adjustment.
+        outdated: models whose walk-forward rows are not about their final fit → what differs (`outdated_backtests`).
 
     Returns:
         Verdicts by model, lowest RMSE first.
@@ -99,6 +101,7 @@ def review(
             *_statistics_against(scores, p_value),
             *_coverage_against(calibration, model),
             *(() if model in versions else ("it has no final fit",)),
+            *_outdated_against((outdated or {}).get(model)),
         )
         unclean, is_missing = _audit_against(audit, model, versions.get(model))
         verdicts[model] = Verdict(
@@ -174,6 +177,12 @@ def _coverage_against(calibration: pd.DataFrame, model: str) -> tuple[str, ...]:
         f"its {COVERAGE} % intervals cover {100 * found['coverage']:.1f} % "
         f"({100 * found['coverage_lower']:.1f} to {100 * found['coverage_upper']:.1f})",
     )
+
+
+def _outdated_against(difference: str | None) -> tuple[str, ...]:
+    if difference is None:
+        return ()
+    return (f"its backtest is not of the model in use ({difference}; `stock-assets backtest` makes it again)",)
 
 
 def _audit_against(audit: pd.DataFrame, model: str, version: str | None) -> tuple[tuple[str, ...], bool]:

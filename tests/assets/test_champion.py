@@ -55,6 +55,18 @@ def test_a_model_without_a_stored_fit_without_live_rows_or_that_is_gone_is_not_i
 
 
 @pytest.mark.slow
+def test_a_backtest_of_other_settings_promotes_nobody(desk: Desk) -> None:
+    assert desk.run("AAPL").reason is None
+    [work] = plan("backtest", ["AAPL"], Options(source="sample", fast=True, models=SMALL))
+    config = work.run_config
+    config["resources"]["model_settings"]["config"] |= {"seed": 1, "target": "price"}
+    assert execute(desk.instance, desk.settings, Work("AAPL", work.assets, config)).reason is None
+    reason = desk.lake.read("champion").sort_values("decided_at")["reason"].iloc[-1]
+    assert "its backtest is not of the model in use (other " in reason
+    assert "seed, subsample, target; `stock-assets backtest` makes it again)" in reason
+
+
+@pytest.mark.slow
 def test_settings_that_come_back_are_used_and_said_again(desk: Desk) -> None:
     """Settings A, B, A: the third run fits nothing, and its forecasts, champion and fits in use are A's again."""
 

@@ -86,6 +86,11 @@ def test_folds_that_learn_from_what_they_predict_are_caught(garch_splits, garch_
     assert (caught or "2 folds learn from the past") in found.message
 
 
+def test_more_than_a_hundred_folds_come_in_the_order_of_time(garch_splits, garch_features) -> None:
+    folds = folds_on(garch_features["session"]).assign(fold=["wf_99", "wf_100"])
+    assert by_name(examine_splits(garch_splits, folds, garch_features))["folds_ordered"].passed
+
+
 def test_a_model_that_learned_from_a_leaky_feature_is_flagged(garch_prices, garch_features, tmp_path) -> None:
     """Without the recomputation the scores alone would tell: skill, direction and correlation are too good."""
     noise = 0.01 * np.random.default_rng(1).standard_normal(len(garch_features))

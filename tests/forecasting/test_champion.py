@@ -27,6 +27,7 @@ def decision(
     predictions: pd.DataFrame | None = None,
     promotable: set[str] | None = None,
     versions: dict[str, str] | None = None,
+    outdated: dict[str, str] | None = None,
     days: int = 0,
     **models: Evidence,
 ) -> pd.DataFrame:
@@ -42,6 +43,7 @@ def decision(
         versions={name: f"{name}-final" for name in names} if versions is None else versions,
         promotable=names if promotable is None else promotable,
         decided_at=NOW + timedelta(days=days),
+        outdated=outdated,
     )
 
 
@@ -204,6 +206,12 @@ def test_a_champion_whose_new_fit_awaits_its_audit_has_not_failed() -> None:
     history = then(history, month="2026-02", good=GOOD, audit=audited({"good": GOOD}).iloc[:0])
     assert history.iloc[-1][["model", "review", "failed_reviews"]].tolist() == ["good", "2026-01", 0]
     assert history.iloc[-1]["reason"].startswith("good stays until the audit is made")
+
+
+def test_nobody_is_promoted_on_the_backtest_of_another_version() -> None:
+    row = decision(good=GOOD, outdated={"good": "other code"}).iloc[0]
+    assert (row["model"], row["review"]) == ("random_walk", "2026-01")
+    assert "its backtest is not of the model in use (other code;" in row["reason"]
 
 
 def test_a_failed_proof_fails_the_review() -> None:

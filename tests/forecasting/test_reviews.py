@@ -109,6 +109,15 @@ def test_proofs_of_an_earlier_fit_are_no_proofs_of_this_one() -> None:
     assert found.awaits_audit
 
 
+def test_evidence_of_another_version_of_the_model_blocks() -> None:
+    found = verdict(outdated={"m": "other code"})
+    assert found.obstacles == (
+        "its backtest is not of the model in use (other code; `stock-assets backtest` makes it again)",
+    )
+    assert verdict(outdated={"other": "other code"}).passed
+    assert not verdict(outdated={"m": "other code"}, audit=audited({})).awaits_audit
+
+
 def _flagged(passed: bool) -> pd.DataFrame:
     return audited({"m": GOOD}).assign(kind="flag", subject="m", name="skill", passed=passed).tail(1)
 
