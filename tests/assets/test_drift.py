@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stock_assets.cli import run
 from stock_assets.drift_reports import KEPT, DriftWorkspace
 from stock_assets.forecasting.drift import CURRENT, measure_drift
 from stock_assets.forecasting.features import FEATURES, compute_features
@@ -103,3 +104,17 @@ def test_only_the_newest_reports_of_each_kind_are_kept(tmp_path: Path) -> None:
     workspace.report_predictions("AAPL", rows.tail(20), rows, session=sessions[-1])
     assert _names(workspace, "AAPL") == [f"predictions {session:%Y-%m-%d}" for session in sessions[2:]]
     assert _names(workspace, "MSFT") == ["predictions 2024-01-01"]
+
+
+@pytest.mark.slow
+def test_the_command_checks_in_a_real_run_and_says_what_it_found(
+    finished_desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = len(finished_desk.instance.get_runs())
+    assert run(["drift", "--ticker", "AAPL"]) == 0
+    out = capsys.readouterr().out
+    assert "AAPL: the inputs have not drifted" in out
+    assert "sessions checked; 8 of 10 lead to a retraining" in out
+    assert "no decision on retraining yet" in out
+    assert len(finished_desk.instance.get_runs()) == before + 1
+    assert finished_desk.instance.get_runs()[0].job_name == "drift_check"

@@ -1,0 +1,60 @@
+"""What the environment decides about automation, and which values it refuses."""
+
+import pytest
+
+from stock_assets.settings import InvalidSetting, load_settings, redact
+
+ADDRESS = "https://hooks.example.org/services/T0P-S3CRET"
+
+
+def test_models_are_trained_weekly_by_default_and_never_for_age_alone_where_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("STOCK_ASSETS_RETRAIN_DAYS", raising=False)
+    assert load_settings().retrain_days == 7
+    monkeypatch.setenv("STOCK_ASSETS_RETRAIN_DAYS", "30")
+    assert load_settings().retrain_days == 30
+    monkeypatch.setenv("STOCK_ASSETS_RETRAIN_DAYS", "never")
+    assert load_settings().retrain_days is None
+
+
+@pytest.mark.parametrize("value", ["0", "-7", "weekly", "1.5"])
+def test_an_age_that_is_no_number_of_days_is_refused_with_the_value(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_RETRAIN_DAYS", value)
+    with pytest.raises(InvalidSetting, match=rf"^STOCK_ASSETS_RETRAIN_DAYS is '{value}'; expected .* — correct"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", set()),
+        ("AAPL", {"AAPL"}),
+        ("AAPL,BRK-B", {"AAPL", "BRK-B"}),
+        (" AAPL, ^GSPC\nIBM ", {"AAPL", "^GSPC", "IBM"}),
+    ],
+)
+def test_pinned_tickers_are_separated_by_commas_or_spaces(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: set[str]
+) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_PINNED", value)
+    assert load_settings().pinned == expected
+
+
+def test_a_webhook_is_a_web_address_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_WEBHOOK", ADDRESS)
+    settings = load_settings()
+    assert settings.webhook == ADDRESS
+    assert ADDRESS not in repr(settings)
+    assert redact(f"posting to {ADDRESS} failed") == "posting to (webhook) failed"
+    monkeypatch.setenv("STOCK_ASSETS_WEBHOOK", "T0P-S3CRET")
+    with pytest.raises(InvalidSetting, match="STOCK_ASSETS_WEBHOOK is no http or https address") as refused:
+        load_settings()
+    assert "T0P-S3CRET" not in str(refused.value)
+
+
+def test_passwords_in_addresses_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STOCK_ASSETS_WEBHOOK", raising=False)
+    assert redact("postgresql://me:secret@host/db is down") == "postgresql://(password)@host/db is down"
