@@ -7,6 +7,7 @@ PARTS = {
     "Import of the code location": ["benchmarks.imports"],
     "Lineage against bare fits": ["benchmarks.lineage"],
     "Training speed of the networks": ["benchmarks.training"],
+    "Daily update against a bare loop": ["benchmarks.daily"],
     "Features against pandas": ["benchmarks.features"],
     "Scores of a universe": ["benchmarks.evaluation"],
     "Publishing and querying": ["benchmarks.publish"],

@@ -111,7 +111,7 @@ def _recorded(warehouse: Warehouse, ticker: str, stage: str) -> Iterator[None]:
         # Bugs and interruptions pass through here too: a ticker is never left looking well.
         if not finished:
             record_status(warehouse.lake, ticker, "failed", reason=reason)
-            warehouse.publish()
+            warehouse.publish_step()
 
 
 def record_status(lake: Lake, ticker: str, status: str, *, reason: str | None = None, **facts: str) -> None:

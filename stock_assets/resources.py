@@ -1,5 +1,8 @@
 """Doors to the outside: the warehouse, the price source, the model settings. Lazy inside, configurable from the UI."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +21,9 @@ from storage.lake import Lake
 if TYPE_CHECKING:
     from stock_assets.tracking.store import TrackingStore
     from storage.publisher import Publication
+
+
+_PUBLISHED_LATER: ContextVar[bool] = ContextVar("published_later", default=False)
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type parameter is for resources that yield something else
@@ -40,11 +46,29 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type 
         """Model artifacts."""
         return ArtifactStore(self.path / "models")
 
+    @cached_property
+    def models_in_use(self) -> ArtifactStore:
+        """The same store, which keeps what it has loaded: for steps of one run that ask for the same fits."""
+        return self.models.remembering()
+
     def publish(self) -> "Publication":
         """Bring the published database up to the lake."""
         from storage.publisher import Publisher
 
         return Publisher(self.path).publish()
+
+    def publish_step(self) -> "Publication | None":
+        """Publish what a step wrote; None inside `published_later`."""
+        return None if _PUBLISHED_LATER.get() else self.publish()
+
+    @contextmanager
+    def published_later(self) -> Iterator[None]:
+        """Let the steps of this process write without publishing; whoever enters publishes."""
+        token = _PUBLISHED_LATER.set(True)
+        try:
+            yield
+        finally:
+            _PUBLISHED_LATER.reset(token)
 
 
 class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Warehouse

@@ -31,6 +31,15 @@ _STOPS = {signal.SIGINT, signal.SIGTERM}
 _INTERRUPTED = "it was interrupted — run it again; finished fits are kept"
 _KILLED = "its run was killed — run it again; finished fits are kept"
 _TERMINAL: dict[str, Any] = {"terminal": {}}
+SHORT_JOBS = frozenset({"forecast"})
+"""Jobs whose steps are many and short in every setting: a run of theirs stays in one process."""
+_OPEN_STORAGE: dict[str, Any] = {
+    "custom": {
+        "module": "stock_assets.event_storage",
+        "class": "OpenStorage",
+        "config": {"base_dir": {"env": "STOCK_ASSETS_DAGSTER_DIR"}},
+    }
+}
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -76,7 +85,7 @@ class Work:
     def is_small(self) -> bool:
         """Whether starting step processes would take longer than their work."""
         settings = self.run_config.get("resources", {}).get("model_settings", {})
-        return bool(settings.get("config", {}).get("fast"))
+        return self.job in SHORT_JOBS or bool(settings.get("config", {}).get("fast"))
 
     def covers(self, other: "Work") -> bool:
         """Whether this run makes everything that `other` would."""
@@ -93,10 +102,19 @@ class Outcome:
 
 
 @contextmanager
-def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of a home, its partitions in step with the table `tickers`."""
+def open_instance(settings: Settings, *, for_many: bool = False) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of a home, its partitions in step with the table `tickers`.
+
+    Args:
+        settings: of the home.
+        for_many: keep its databases open, since this process itself makes many runs. The files are the same.
+    """
     prepare_dagster(settings)
-    reference = InstanceRef.from_dir(str(settings.dagster_dir), config_dir=str(Path(__file__).parent))
+    reference = InstanceRef.from_dir(
+        str(settings.dagster_dir),
+        config_dir=str(Path(__file__).parent),
+        overrides={"storage": _OPEN_STORAGE} if for_many else {},
+    )
     with dg.DagsterInstance.from_ref(reference) as instance:
         sync_partitions(instance, Lake(settings.lake_dir).read("tickers")["ticker"])
         yield instance
@@ -212,7 +230,7 @@ def _mark_failed(settings: Settings, ticker: str, reason: str) -> None:
     stored = warehouse.lake.read("tickers", ticker=ticker)
     if len(stored) and stored["status"].iloc[0] != "failed":
         record_status(warehouse.lake, ticker, "failed", reason=reason)
-        warehouse.publish()
+        warehouse.publish_step()
 
 
 def _mark_recovered(settings: Settings, work: Work) -> None:
@@ -225,7 +243,7 @@ def _mark_recovered(settings: Settings, work: Work) -> None:
     culprit = re.split("[: ]", stored["reason"].iloc[0])[0]
     if culprit == work.job or culprit in {key.to_user_string() for key in work.assets}:
         record_status(warehouse.lake, work.ticker, "ok")
-        warehouse.publish()
+        warehouse.publish_step()
 
 
 def _outcome(ticker: str, success: bool, events: Sequence[dg.DagsterEvent]) -> Outcome:

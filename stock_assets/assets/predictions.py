@@ -38,7 +38,7 @@ def build_predictions_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
         """Predict every session that has a role."""
         ticker = context.partition_key
         calendar = ticker_facts(warehouse.lake, ticker)["calendar"]
-        trained = warehouse.models.load_current(ticker, model.name)
+        trained = warehouse.models_in_use.load_current(ticker, model.name)
         table = predict_all(trained, build_history(prices, features), splits, ticker=ticker, calendar=calendar)
         findings = check_predictions(table, splits, features)
         refuse(findings, subject=f"{ticker} predictions of {model.name}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stock_assets.cli.batches import execute_all
 from stock_assets.cli.context import note, open_home, output, read_tickers, require_writable
 from stock_assets.cli.one_source import SourceIsFixed, require_one_source
 from stock_assets.errors import StockAssetsError
@@ -123,39 +124,26 @@ def work(
     settings = open_home()
     require_writable(settings.home)
     named = read_tickers(tickers or [])
-    from stock_assets.runs import open_instance, plan, report_dead_runs, sweep
+    from stock_assets.runs import SHORT_JOBS, open_instance, plan, report_dead_runs, sweep
 
     options = replace(_options(settings, source, csv_dir, lookback, models), **more)
 
     sweep(settings)
-    with open_instance(settings) as instance:
+    are_short = job in SHORT_JOBS
+    with open_instance(settings, for_many=are_short) as instance:
         cut_off = report_dead_runs(instance, settings)
         ready, outcomes = _ready(settings, job, named or _universe(settings, cut_off), options)
         wanted = plan(job, ready, options)
         unfinished = [work for work in cut_off if not any(new.covers(work) for new in wanted)]
         for work in cut_off:
             note(f"a run of {work.ticker} was cut off; it is marked as failed and its work is done now")
-        outcomes += _execute_all(instance, settings, [*unfinished, *wanted])
+        outcomes += execute_all(instance, settings, [*unfinished, *wanted], are_short=are_short)
         outcomes += _pool(instance, settings) if job not in ("fetch", "leak_audit", "drift_check") else []
     if job != "fetch":
         (report or _report)(
             settings, list(dict.fromkeys(outcome.ticker for outcome in outcomes if outcome.reason is None))
         )
     _name_the_failed(outcomes)
-
-
-def _execute_all(instance: "dg.DagsterInstance", settings: Settings, works: Sequence["Work"]) -> list["Outcome"]:
-    from stock_assets.runs import execute
-
-    outcomes: list[Outcome] = []
-    for number, work in enumerate(works):
-        outcomes.append(execute(instance, settings, work))
-        if outcomes[-1].is_interrupted:
-            waiting = ", ".join(later.ticker for later in works[number + 1 :])
-            note(f"interrupted: {work.ticker} is unfinished" + (f", {waiting} not begun" if waiting else ""))
-            note("finished fits are kept — run it again")
-            raise KeyboardInterrupt
-    return outcomes
 
 
 def _pool(instance: "dg.DagsterInstance", settings: Settings) -> list["Outcome"]:

@@ -80,9 +80,15 @@ class ArtifactStore:
 
     Attributes:
         root: folder of all models; made when the first one is written.
+        loaded: fits that are not read and checked again, by ticker, model and version; None: nothing is kept.
     """
 
     root: Path
+    loaded: dict[tuple[str, str, str], StoredModel] | None = field(default=None, compare=False, repr=False)
+
+    def remembering(self) -> "ArtifactStore":
+        """This store, for somebody who asks for the same fits again and again: each is read once."""
+        return ArtifactStore(self.root, {})
 
     def folder(self, ticker: str, model: str, version: str) -> Path:
         """Where a version is kept, whether it exists or not."""
@@ -164,6 +170,14 @@ class ArtifactStore:
         Raises:
             ArtifactMismatch: as `manifest`.
         """
+        if self.loaded is None:
+            return self._read(ticker, model, version)
+        address = ticker, model, version
+        if address not in self.loaded:
+            self.loaded[address] = self._read(*address)
+        return self.loaded[address]
+
+    def _read(self, ticker: str, model: str, version: str) -> StoredModel:
         manifest = self.manifest(ticker, model, version)
         folder = self.folder(ticker, model, version)
         calibration = Calibration.from_json(json.loads((folder / _CALIBRATION).read_text()))

@@ -46,6 +46,17 @@ def test_predictions_are_the_raw_ones_times_the_shrinkage(boosted, garch_history
     np.testing.assert_array_equal(shrunk.predict(garch_history), 0.25 * model.fitted.predict(garch_history))
 
 
+def test_a_store_that_remembers_reads_a_fit_once_and_one_that_does_not_checks_it_again(kept):
+    store, folder, address = kept
+    remembering = store.remembering()
+    first = remembering.load(*address)
+    (folder / "model.ubj").unlink()
+    assert remembering.load(*address) is first
+    for other in (store, store.remembering()):
+        with pytest.raises(ArtifactMismatch, match=r"lacks model\.ubj"):
+            other.load(*address)
+
+
 def test_a_changed_file_is_refused_with_both_hashes(kept):
     store, folder, address = kept
     file = folder / "model.ubj"
