@@ -40,7 +40,7 @@ def test_honest_work_passes_and_a_feature_that_holds_tomorrow_turns_the_check_re
     assert desk.partitions("economics") == {"AAPL"}
     assert desk.lake.read("economics", ticker="AAPL").empty  # there was no backtest
     assert "`stock-assets backtest`" in desk.lake.read("champion", ticker="AAPL")["reason"].iloc[-1]
-    assert desk.run("AAPL", job="audit").reason is None
+    assert desk.run("AAPL", job="leak_audit").reason is None
     table = desk.lake.read("audit", ticker="AAPL")
     assert set(table["subject"]) == {"features", "splits", *SMALL}
     assert table["passed"].all()
