@@ -84,11 +84,13 @@ class ArtifactStore:
     """
 
     root: Path
-    loaded: dict[tuple[str, str, str], StoredModel] | None = field(default=None, compare=False, repr=False)
+    loaded: dict[tuple[str, str, str], StoredModel] | None = field(
+        default=None, compare=False, repr=False, kw_only=True
+    )
 
     def remembering(self) -> "ArtifactStore":
         """This store, for somebody who asks for the same fits again and again: each is read once."""
-        return ArtifactStore(self.root, {})
+        return replace(self, loaded={})
 
     def folder(self, ticker: str, model: str, version: str) -> Path:
         """Where a version is kept, whether it exists or not."""
