@@ -55,7 +55,7 @@ class Desk:
 
     def decide(self, now: int) -> None:
         """Where either cause is possible at all, let the rule decide after session `now`."""
-        live = self.errors[self.trained + 1 : now + 1] if not self.retrained else self.errors[_START : now + 1]
+        live = self.errors[_START : now + 1]
         is_high = len(live) >= LIVE_ROWS and live[-LIVE_ROWS:].mean() > self.band
         if sum(self.flags[-OF:]) < NEEDED and not is_high:
             return
@@ -154,9 +154,9 @@ def power(n_series: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, default=32, help="tickers without, and twice as many with, a change")
-    parser.add_argument("--years", type=int, default=3, help="years without a change")
+    parser.add_argument("--years", type=int, default=3, help="years without a change; 0: power only")
     given = parser.parse_args()
-    is_held = false_rate(given.series, given.years)
+    is_held = false_rate(given.series, given.years) if given.years else True
     power(2 * given.series)
     sys.exit(0 if is_held else 1)
 

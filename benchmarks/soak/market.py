@@ -86,7 +86,8 @@ def restless(bars: pd.DataFrame, since: pd.Timestamp, factor: float) -> pd.DataF
     moves = moves.where(bars["session"] < since, factor * moves)
     close = bars["close"].iloc[0] * np.exp(moves["close"].fillna(0).cumsum())
     prices = np.exp(moves).mul(close.shift(), axis=0)
-    return bars.assign(**prices.where(before.notna(), bars[_PRICES]))
+    moved = bars.assign(**prices.where(before.notna(), bars[_PRICES]))
+    return moved.assign(adj_close=moved["close"])
 
 
 class LoopbackPrices(PriceSource):
