@@ -18,9 +18,9 @@ from storage import compaction, locks, version
 from storage.contracts import arrow_schema, conform, to_frame
 from storage.errors import ContractViolation
 from storage.files import link_or_copy, remove_abandoned, replace_atomically
-from storage.layout import new_append_path, partition_of, partition_path, scan
+from storage.layout import Signature, new_append_path, partition_of, partition_path, scan
 from storage.names import find_table
-from storage.parquet import Value, as_values, condition_for, read_rows, write_rows
+from storage.parquet import Value, as_values, condition_for, read_rows, span, write_rows
 from storage.schema import Table
 from storage.tables import SCHEMA_VERSION, TABLES
 
@@ -171,8 +171,10 @@ class Lake:
         # Partition columns are answered by the choice of files.
         condition = condition_for(table, {name: v for name, v in where.items() if name not in table.partition_by})
         found = [arrow_schema(table).empty_table()]
-        for path in scan(self.root, table):
-            content = read_rows(self.root, table, path, condition) if _may_hold(table, path, where) else None
+        asked = {name: as_values(value) for name, value in where.items()}
+        for path, content_now in scan(self.root, table, asked).items():
+            is_asked = _may_hold(self.root / path, table, content_now, asked)
+            content = read_rows(self.root, table, path, condition) if is_asked else None
             if content is not None:
                 found.append(content[0])
         return pa.concat_tables(found)
@@ -215,9 +217,12 @@ def _require_append_only(table: Table) -> Table:
     return table
 
 
-def _may_hold(table: Table, path: str, where: Mapping[str, Value]) -> bool:
-    partition = {} if table.append_only else partition_of(table, path)
-    return all(partition[name] in as_values(value) for name, value in where.items() if name in partition)
+def _may_hold(path: Path, table: Table, content: Signature, asked: Mapping[str, list[object]]) -> bool:
+    """Whether a file can have rows of the tickers asked for. Appended files mostly have one ticker's."""
+    if not table.append_only or "ticker" not in asked or not all(isinstance(value, str) for value in asked["ticker"]):
+        return True
+    within = span(path, "ticker", content)
+    return within is None or any(within[0] <= ticker <= within[1] for ticker in asked["ticker"])  # type: ignore[operator]
 
 
 def _of_same_tickers(table: Table, rows: pa.Table) -> dict[str, Value]:

@@ -7,7 +7,7 @@ its last column names the file. `lake/forecasts/<time>.<writer>.parquet`: one fi
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -44,7 +44,7 @@ def partition_path(root: Path, table: Table, partition: Mapping[str, str]) -> Pa
     if tuple(sorted(partition)) != tuple(sorted(table.partition_by)):
         problem = f"{table.name} is partitioned by ({', '.join(table.partition_by)}), given ({', '.join(partition)})"
         raise ContractViolation(problem, cure="append to it" if table.append_only else "name each of them once")
-    parts = [f"{name}={quote(_safe(table, name, partition[name]), safe='^&')}" for name in table.partition_by]
+    parts = [_part(name, _safe(table, name, partition[name])) for name in table.partition_by]
     return root.joinpath(table.name, *parts[:-1], parts[-1] + SUFFIX)
 
 
@@ -59,26 +59,44 @@ def new_append_path(root: Path, table: Table) -> Path:
     return root / table.name / f"{time.time_ns():020d}.{writer_id()}{SUFFIX}"
 
 
-def scan(root: Path, table: Table) -> dict[str, Signature]:
-    """The table's files as they are now: path relative to the lake → signature, ordered by path."""
-    return dict(sorted(_walk(root / table.name, table.name, max(len(table.partition_by), 1))))
+def scan(root: Path, table: Table, where: Mapping[str, Collection[object]] | None = None) -> dict[str, Signature]:
+    """The table's files as they are now: path relative to the lake → signature, ordered by path.
+
+    Args:
+        root: the lake's folder.
+        table: of an append-only one, all files are listed.
+        where: partition column → values; files of other values are not looked at.
+    """
+    asked = where or {}
+    levels = [
+        {_part(name, value) for value in asked[name] if isinstance(value, str)} if name in asked else None
+        for name in table.partition_by
+    ]
+    return dict(sorted(_walk(root / table.name, table.name, levels or [None])))
 
 
-def _walk(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, Signature]]:
+def _walk(folder: Path, prefix: str, levels: Sequence[set[str] | None]) -> Iterator[tuple[str, Signature]]:
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
         return
+    wanted, *deeper = levels
     for entry in entries:
         if entry.name.startswith("."):  # temporary files and journals
             continue
-        if depth > 1:
-            yield from _walk(Path(entry.path), f"{prefix}/{entry.name}", depth - 1)
+        if wanted is not None and entry.name.removesuffix(SUFFIX) not in wanted:
+            continue
+        if deeper:
+            yield from _walk(Path(entry.path), f"{prefix}/{entry.name}", deeper)
         elif entry.name.endswith(SUFFIX):
             try:
                 yield f"{prefix}/{entry.name}", signature(entry.stat())
             except FileNotFoundError:  # deleted since it was listed
                 continue
+
+
+def _part(name: str, value: str) -> str:
+    return f"{name}={quote(value, safe='^&')}"
 
 
 def _safe(table: Table, name: str, value: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,6 +51,24 @@ def read_rows(
         if not pc.all(pc.equal(rows[name], value), min_count=0).as_py():
             raise _damaged(root / path, f"has rows whose {name} is not {value!r}")
     return rows, signature(status)
+
+
+@lru_cache(maxsize=16_384)
+def span(path: Path, column: str, _: Signature) -> tuple[object, object] | None:
+    """Lowest and highest value of a column, by the file's footer; None where that does not tell.
+
+    Asked once for each content of a file: the third argument is what tells contents apart.
+    """
+    try:
+        footer = pq.read_metadata(path)
+    except (pa.ArrowException, OSError):
+        return None  # whoever reads it says what is wrong with it
+    position = footer.schema.to_arrow_schema().get_field_index(column)
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    found = [group.column(position).statistics for group in groups] if position >= 0 else []
+    if not found or not all(one is not None and one.has_min_max for one in found):
+        return None
+    return min(one.min for one in found), max(one.max for one in found)
 
 
 def condition_for(table: Table, where: Mapping[str, Value]) -> pc.Expression | None:

@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from storage import compaction, locks
+from storage.errors import ContractViolation
 from storage.lake import Lake
 from storage.layout import scan
 from storage.tables import TABLES
@@ -180,3 +182,32 @@ def test_only_new_compares_with_the_rows_of_the_same_tickers(lake: Lake) -> None
         assert lake.append("raw_prices", bars, only_new=True) == 0
     both = pd.concat([rows("raw_prices", 4, ticker=ticker) for ticker in ("AAPL", "IBM", "MSFT")])
     assert lake.append("raw_prices", both, only_new=True) == 1 + 1 + 4
+
+
+def test_rows_of_a_ticker_are_found_in_files_of_one_of_several_and_without_a_footer_that_tells(lake: Lake) -> None:
+    tickers = ["AAPL", "IBM", "MSFT", "NVDA"]
+    frames = [rows("raw_prices", 3, ticker=ticker, seed=seed) for seed, ticker in enumerate(tickers)]
+    for frame in (frames[0], frames[1], pd.concat(frames[1:], ignore_index=True), frames[0].iloc[:0]):
+        lake.append("raw_prices", frame)
+    (first, second, _) = scan(lake.root, TABLES["raw_prices"])
+    silent = pq.read_table(lake.root / second)
+    pq.write_table(silent, lake.root / second, write_statistics=False)
+    pq.write_table(silent.slice(0, 0), lake.root / first)
+
+    everything = lake.read("raw_prices")
+    for asked in ("AAPL", "IBM", "NVDA", ["IBM", "NVDA"], [], "ZZZ"):
+        expected = everything[everything["ticker"].isin([asked] if isinstance(asked, str) else asked)]
+        found = lake.read("raw_prices", ticker=asked)
+        pd.testing.assert_frame_equal(found, expected.reset_index(drop=True), check_dtype=bool(len(expected)))
+    assert len(everything) == 3 + 9
+
+
+def test_a_damaged_file_is_named_whichever_ticker_is_asked_for(lake: Lake) -> None:
+    lake.append("raw_prices", rows("raw_prices", ticker="AAPL"))
+    assert len(lake.read("raw_prices", ticker="IBM")) == 0
+    (path,) = scan(lake.root, TABLES["raw_prices"])
+    file = lake.root / path
+    file.write_bytes(file.read_bytes()[:-20])
+    for ticker in ("AAPL", "IBM"):
+        with pytest.raises(ContractViolation, match="cannot be read"):
+            lake.read("raw_prices", ticker=ticker)

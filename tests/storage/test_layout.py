@@ -57,3 +57,23 @@ def test_only_finished_files_are_listed(tmp_path: Path) -> None:
     assert list(scan(tmp_path, PREDICTIONS)) == [
         f"predictions/ticker=AAPL/model=a/scheme={scheme}.parquet" for scheme in ("holdout", "live")
     ]
+
+
+def test_a_scan_for_some_partitions_lists_what_a_whole_scan_has_of_them(tmp_path: Path) -> None:
+    table = TABLES["predictions"]
+    wanted = {"ticker": ["^GSPC", "BRK-B"], "model": ["sarima"]}
+    for ticker in ("^GSPC", "BRK-B", "AAPL"):
+        for model in ("sarima", "xgboost"):
+            path = partition_path(tmp_path, table, {"ticker": ticker, "model": model, "scheme": "live"})
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    everything = scan(tmp_path, table)
+    expected = {
+        path: content
+        for path, content in everything.items()
+        if all(partition_of(table, path)[name] in values for name, values in wanted.items())
+    }
+    assert scan(tmp_path, table, wanted) == expected
+    assert len(expected) == 2
+    assert scan(tmp_path, table, {"scheme": ["live"]}) == everything
+    assert scan(tmp_path, table, {"ticker": [5, None]}) == {}
