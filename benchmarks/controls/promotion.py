@@ -11,7 +11,7 @@ from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.audit import Subject, audit
 from stock_assets.forecasting.champion import decide
 from stock_assets.forecasting.manifest import Manifest
-from stock_assets.forecasting.models import BENCHMARK, Fitted, Forecaster
+from stock_assets.forecasting.models import Fitted, Forecaster, discover
 from stock_assets.forecasting.reviews import review
 from storage.tables import AUDIT, CHAMPION
 
@@ -59,9 +59,10 @@ def promote(
         ticker: symbol.
         models: that may be promoted, the benchmark aside.
     """
-    newest = subject.folds.sort_values("fold").groupby("model").tail(1).set_index("model")["model_version"]
+    newest = subject.folds.sort_values("test_start").groupby("model").tail(1).set_index("model")["model_version"]
     versions = {str(model): str(version) for model, version in newest.items()}
-    family = [BENCHMARK, *models]
+    # The platform's whole family: a model that was not run counts as tried, here as there.
+    family = [*discover(), *(model for model in models if model not in discover())]
     verdicts = review(subject.evaluation, calibration, _NO_AUDIT, versions=versions, promotable=family)
     waiting = tuple(model for model, verdict in verdicts.items() if verdict.awaits_audit)
     fits = {model: [store.load(ticker, model, versions[model])] for model in waiting}

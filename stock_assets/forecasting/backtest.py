@@ -21,6 +21,7 @@ from stock_assets.forecasting.addresses import Rows
 from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel
 from stock_assets.forecasting.errors import InvalidPlan, TooFewRows
 from stock_assets.forecasting.findings import Finding
+from stock_assets.forecasting.history import training_window
 from stock_assets.forecasting.manifest import table_row
 from stock_assets.forecasting.models import Forecaster, Progress, quiet
 from stock_assets.forecasting.models._combination import Combination
@@ -234,8 +235,7 @@ def _window(history: pd.DataFrame, fold: Fold, lead: int) -> tuple[pd.DataFrame,
     A window that rolls takes along as many sessions of inputs before its first label as the first fold has.
     """
     first, last = _position(history, fold.train[0]), _position(history, fold.train[-1])
-    start = first - lead
-    known = history.iloc[start : last + 1].reset_index(drop=True)
+    known = training_window(history, first, last, lead=lead)
     return known, np.flatnonzero(known["session"].isin(fold.train))
 
 

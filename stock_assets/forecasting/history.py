@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from stock_assets.forecasting.features import FEATURES
+
 
 def build_history(prices: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     """Join one ticker's `prices` and `features` on session.
@@ -17,3 +19,24 @@ def build_history(prices: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     history = bars.merge(inputs, on="session", how="left", validate="one_to_one")
     log_return = np.log(history["adj_close"]).diff()
     return history.assign(log_return=log_return, target_log_return=log_return.shift(-1))
+
+
+def training_window(history: pd.DataFrame, first: int, last: int, *, lead: int) -> pd.DataFrame:
+    """What a fit may look at: the rows it learns from, and the bars of `lead` sessions before as inputs.
+
+    Those have no features, as the warm-up at the beginning of a history has none: a model that learns from every
+    complete row would otherwise learn from them, too.
+
+    Args:
+        history: from `build_history`.
+        first: position of the first row to learn from, at least `lead`.
+        last: position of the last one.
+        lead: sessions of inputs before the first label.
+
+    Returns:
+        Rows `first` − `lead` to `last` on a fresh RangeIndex.
+    """
+    window = history.iloc[first - lead : last + 1].reset_index(drop=True)
+    names = [feature.name for feature in FEATURES if feature.name in window]
+    window.loc[: lead - 1, names] = np.nan
+    return window

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel
 from stock_assets.forecasting.errors import ArtifactMismatch, NotTrained
+from stock_assets.forecasting.history import training_window
 from stock_assets.forecasting.manifest import Kind, Manifest, hash_rows
 from stock_assets.forecasting.models._combination import Combination
 
@@ -98,6 +99,6 @@ def _fault(
     is_allowed = manifest.train_end <= end if kind == "backtest" else span == (start, end)
     if not is_allowed:
         return f"learned from {span[0]} to {span[1]} and not from {start} to {end}"
-    first = int((session < span[0]).sum()) - lead
-    known = history.iloc[max(first, 0) : int((session <= span[1]).sum())]
+    first, last = int((session < span[0]).sum()), int((session <= span[1]).sum()) - 1
+    known = training_window(history, max(first, lead), last, lead=lead)
     return None if hash_rows(known) == manifest.data_version else "learned from other bars than these"

@@ -75,8 +75,12 @@ def test_a_fold_is_predicted_by_a_plain_fit_on_its_window(window, garch_history,
     result = backtest(garch_history, folds, store)
     for number, fold in enumerate(folds):
         stop = 60 + 400 + 150 * number
-        start = 150 * number if window == "rolling" else 0  # 60 sessions of inputs before the first label
-        fitted = SMALL.fit(garch_history.iloc[start:stop])
+        start = 150 * number if window == "rolling" else 0
+        known = garch_history.iloc[start:stop].reset_index(drop=True)
+        known.loc[:59, [feature.name for feature in FEATURES]] = (
+            np.nan
+        )  # inputs before the first label, not learned from
+        fitted = SMALL.fit(known)
         shrink = store.manifest("GARCH", "xgboost", result.folds["model_version"][number]).shrink
         expected = shrink * fitted.predict(garch_history)[stop + 1 : stop + 1 + len(fold.test)]
         rows = result.predictions[result.predictions["fold"] == fold.name]
