@@ -5,6 +5,7 @@ a summary of the inputs, and how predictions did. One takes seconds and megabyte
 get them, and only the newest are kept.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,10 @@ class DriftWorkspace:
         regression = Regression(target="actual", prediction="predicted")
         definition = DataDefinition(numerical_columns=columns, regression=[regression])
         current, reference = (Dataset.from_pandas(frame[columns], definition) for frame in (live, tested))
-        snapshot = Report([RegressionPreset()], include_tests=False).run(current, reference)
+        with warnings.catch_warnings():
+            # It scores bins of one row, too, which have no R².
+            warnings.filterwarnings("ignore", message=r"R\^2 score is not well-defined")
+            snapshot = Report([RegressionPreset()], include_tests=False).run(current, reference)
         return self._add(ticker, snapshot, name=f"predictions {session:%Y-%m-%d}")
 
     def _add(self, ticker: str, snapshot: "Snapshot", *, name: str) -> str:

@@ -92,6 +92,16 @@ def _content(workspace: DriftWorkspace, ticker: str, run: str) -> dict[str, floa
 
 
 @pytest.mark.slow
+def test_few_live_forecasts_are_reported_without_a_word_on_the_terminal(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    tested = pd.DataFrame({"predicted": np.linspace(100, 110, 30), "actual": np.linspace(101, 109, 30)})
+    session = pd.Timestamp("2024-03-05")
+    DriftWorkspace(tmp_path / "evidently").report_predictions("AAPL", tested.tail(3), tested, session=session)
+    assert not [str(one.message) for one in recwarn if "R^2" in str(one.message)]
+
+
+@pytest.mark.slow
 def test_only_the_newest_reports_of_each_kind_are_kept(tmp_path: Path) -> None:
     workspace = DriftWorkspace(tmp_path / "evidently")
     rng = np.random.default_rng(0)
