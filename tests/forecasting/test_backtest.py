@@ -77,9 +77,8 @@ def test_a_fold_is_predicted_by_a_plain_fit_on_its_window(window, garch_history,
         stop = 60 + 400 + 150 * number
         start = 150 * number if window == "rolling" else 0
         known = garch_history.iloc[start:stop].reset_index(drop=True)
-        known.loc[:59, [feature.name for feature in FEATURES]] = (
-            np.nan
-        )  # inputs before the first label, not learned from
+        # The first 60 sessions are inputs only: nothing is learned from them.
+        known.loc[:59, [feature.name for feature in FEATURES]] = np.nan
         fitted = SMALL.fit(known)
         shrink = store.manifest("GARCH", "xgboost", result.folds["model_version"][number]).shrink
         expected = shrink * fitted.predict(garch_history)[stop + 1 : stop + 1 + len(fold.test)]
