@@ -13,7 +13,7 @@ import pytest
 import storage
 from stock_assets.cli import run as command
 from stock_assets.partitions import TICKERS
-from stock_assets.runs import PARTITION_TAG, open_instance
+from stock_assets.runs import PARTITION_TAG, Options, execute, open_instance, plan
 from storage.lake import Lake
 from storage.published import generations
 from tests.assets.conftest import SMALL, Desk, Writer, hear_ctrl_c
@@ -23,16 +23,21 @@ NAMES = ("GOOD-A", "TORN", "GOOD-B")
 _BARS = {"GOOD-A": "IBM", "TORN": "AAPL", "GOOD-B": "MSFT"}
 
 
-@pytest.fixture
-def trained(desk: Desk, write_csv: Writer, csv_dir: Path) -> Desk:
-    """Three tickers with stored models, whose files have one more session since."""
-    for name, bars in _BARS.items():
-        file = write_csv(name, bars_of=bars)
-        lines = file.read_text().splitlines()
-        file.write_text("\n".join(lines[:-1]))
-        assert desk.run(name, source="csv", csv_dir=str(csv_dir)).reason is None
-        file.write_text("\n".join(lines))
-    return desk
+@pytest.fixture(autouse=True)
+def _untracked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_MLFLOW_URI", "off")
+
+
+def train(desk: Desk, write_csv: Writer, *names: str) -> None:
+    """Give tickers stored models, and their files one more session since."""
+    with open_instance(desk.settings, for_many=True) as instance:
+        for name in names:
+            file = write_csv(name, bars_of=_BARS[name])
+            lines = file.read_text().splitlines()
+            file.write_text("\n".join(lines[:-1]))
+            options = Options(source="csv", csv_dir=str(file.parent), fast=True, models=SMALL)
+            assert execute(instance, desk.settings, plan("lineage", [name], options)[0]).reason is None
+            file.write_text("\n".join(lines))
 
 
 def states(desk: Desk, asset: str) -> dict[str, str]:
@@ -43,16 +48,17 @@ def states(desk: Desk, asset: str) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_one_bad_ticker_is_red_everywhere_the_others_are_updated_and_nothing_is_trained(
-    trained: Desk, csv_dir: Path, capsys: pytest.CaptureFixture[str]
+    desk: Desk, write_csv: Writer, csv_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    home, lake = trained.settings.home, trained.lake
+    train(desk, write_csv, *NAMES)
+    home, lake = desk.settings.home, desk.lake
     torn = csv_dir / "TORN.csv"
     torn.write_text(torn.read_text()[:-40] + "not,a,price")
     models = lake.read("models")
     kept = {name: lake.read(name, ticker="TORN") for name in ("prices", "forecasts", "predictions")}
     folders = sorted(home.glob("models/ticker=*/*/*/manifest.json"))
     published = max(generations(home))
-    runs = len(trained.instance.get_runs())
+    runs = len(desk.instance.get_runs())
     capsys.readouterr()
 
     code = command(["forecast", "--csv-dir", str(csv_dir), "--models", ",".join(SMALL)])
@@ -72,8 +78,8 @@ def test_one_bad_ticker_is_red_everywhere_the_others_are_updated_and_nothing_is_
         pd.testing.assert_frame_equal(lake.read(name, ticker="TORN"), rows)
     # Dagster, read through its own storage.
     for asset in ("raw_prices", "forecasts"):
-        assert states(trained, asset) == {"GOOD-A": "MATERIALIZED", "GOOD-B": "MATERIALIZED", "TORN": "FAILED"}
-    made = trained.instance.get_runs()[: len(trained.instance.get_runs()) - runs]
+        assert states(desk, asset) == {"GOOD-A": "MATERIALIZED", "GOOD-B": "MATERIALIZED", "TORN": "FAILED"}
+    made = desk.instance.get_runs()[: len(desk.instance.get_runs()) - runs]
     ended = {run.tags[PARTITION_TAG]: run.status.value for run in made if run.job_name == "forecast"}
     assert ended == {"GOOD-A": "SUCCESS", "GOOD-B": "SUCCESS", "TORN": "FAILURE"}
     # Nothing was trained, and the batch published once; what all tickers show together publishes for itself.
@@ -83,8 +89,9 @@ def test_one_bad_ticker_is_red_everywhere_the_others_are_updated_and_nothing_is_
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_and_publishes_what_is_done(trained: Desk, csv_dir: Path) -> None:
-    home = trained.settings.home
+def test_ctrl_c_keeps_and_publishes_what_is_done(desk: Desk, write_csv: Writer, csv_dir: Path) -> None:
+    train(desk, write_csv, "GOOD-A", "GOOD-B")
+    home = desk.settings.home
     before = Lake(home / "lake").read("forecasts")
     process = subprocess.Popen(
         [PROGRAM, "forecast", "--csv-dir", str(csv_dir), "--models", ",".join(SMALL)],
@@ -94,7 +101,7 @@ def test_ctrl_c_keeps_and_publishes_what_is_done(trained: Desk, csv_dir: Path) -
         preexec_fn=hear_ctrl_c,
     )
     deadline = time.monotonic() + 120
-    while len(trained.lake.read("prices", ticker="GOOD-B")) < 700:  # the second in the alphabet
+    while len(desk.lake.read("prices", ticker="GOOD-B")) < 700:  # the second
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.01)
@@ -102,11 +109,11 @@ def test_ctrl_c_keeps_and_publishes_what_is_done(trained: Desk, csv_dir: Path) -
     _, errors = process.communicate(timeout=120)
 
     assert process.returncode == 130, errors
-    assert "interrupted: GOOD-B is unfinished, TORN not begun" in errors
+    assert "interrupted: GOOD-B is unfinished" in errors
     forecasts = storage.table("forecasts", home=home)
     assert set(forecasts["ticker"][~forecasts["forecast_id"].isin(before["forecast_id"])]) == {"GOOD-A"}
     status = storage.table("tickers", home=home).set_index("ticker")["status"]
-    assert status.to_dict() == {"GOOD-A": "ok", "GOOD-B": "failed", "TORN": "ok"}
+    assert status.to_dict() == {"GOOD-A": "ok", "GOOD-B": "failed"}
 
 
 def test_events_written_through_open_connections_are_read_by_dagsters_own_storage(desk: Desk) -> None:
