@@ -78,8 +78,9 @@ def sql(
 ) -> None:
     """Ask the published database. Read-only, one SELECT; `DESCRIBE prices` lists the columns of a table.
 
-    Tables: tickers, raw_prices, prices, features, splits, models, predictions, evaluation, champion, forecasts,
-    forecast_scores, drift. Views: leaderboard, latest_forecasts, track_record.
+    Tables: tickers, raw_prices, prices, features, splits, models, predictions, backtest_folds, tuning_trials,
+    evaluation, pooled_evaluation, calibration, pit_histogram, volatility, economics, audit, champion, forecasts,
+    forecast_scores, drift, retraining, announcements. Views: leaderboard, discoveries, latest_forecasts, track_record.
     """
     from storage.sql import run_select
 

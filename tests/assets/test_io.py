@@ -25,8 +25,9 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 def output(table: str, key: Sequence[str]) -> dg.OutputContext:
+    schemes = {"schemes": ["holdout", "live"]} if table == "predictions" else {}
     return dg.build_output_context(
-        asset_key=dg.AssetKey(key), partition_key="AAPL", definition_metadata={"table": table}
+        asset_key=dg.AssetKey(key), partition_key="AAPL", definition_metadata={"table": table, **schemes}
     )
 
 

@@ -26,6 +26,7 @@ def _evaluation(ticker: str, role: str) -> pd.DataFrame:
     for model, (rmse, p_value) in MODELS.items():
         row = dict.fromkeys(TABLES["evaluation"].column_names, 0.5)
         row |= {"ticker": ticker, "model": model, "scheme": "holdout", "role": role, "n": 126, "rmse": rmse}
+        row |= {"rows_version": "of these rows"}
         row |= {"rmse_random_walk": 4.38, "clark_west_p": p_value, "dm_hln_p": p_value}
         row |= {name: pd.Timestamp("2013-03-01") for name in ("first_session", "last_session")}
         rows.append(row)
@@ -50,6 +51,7 @@ def scored(home: Path) -> Path:
         lake.write(
             "evaluation", pd.concat([_evaluation(ticker, role) for role in ("test", "validation")]), ticker=ticker
         )
+    reviewed = {"review": "2013-03", "rule_holds": True, "failed_reviews": 0}
     decision = {
         "ticker": "AAPL",
         "decided_at": now,
@@ -57,7 +59,7 @@ def scored(home: Path) -> Path:
         "promoted": False,
         "reason": "none is better",
     }
-    lake.append("champion", pd.DataFrame([decision | {"p_value": 0.6, "n": 126, "model_version": "v"}]))
+    lake.append("champion", pd.DataFrame([decision | {"p_value": 0.6, "n": 126, "model_version": "v"} | reviewed]))
     Publisher(home).publish()
     return home
 
