@@ -4,7 +4,8 @@ Every model is trained for one simulated ticker (small settings) and its fits ar
 history of 1,300 sessions. Then one session is added, and `stock-assets forecast` updates all of them: fetch, checks,
 features, predictions with intervals, scores, champion, forecasts, drift, publication, all in Dagster. The bare loop
 reads each ticker's history, calls `load_current` of each model and asks the final fit to predict. A second bare loop
-loads no fit twice, where the first loads the parents of each ensemble again. Budget: at most 3 × the first.
+loads no fit twice, where the first loads the parents of each ensemble again. Budget: at most 3 × the first, by the clock
+and by the processor.
 """
 
 import argparse
@@ -115,7 +116,9 @@ def compare(folder: Path, tickers: list[str]) -> None:
     for name, (wall, processor) in seconds.items():
         print(f"{name:<38} {wall:10.1f} {processor:11.1f}")
     ours, theirs, least = (seconds[name] for name in ("daily update", *list(sides)[:2]))
-    verdict = "held" if ours[0] / theirs[0] <= BUDGET else "missed"
+    # Other work on the machine changes the clock of one side only; the processor's time tells whether it did.
+    is_held = max(ours[0] / theirs[0], ours[1] / theirs[1]) <= BUDGET
+    verdict = "held" if is_held else "missed"
     print(f"{'ratio':<38} {ours[0] / theirs[0]:10.2f} {ours[1] / theirs[1]:11.2f}   (budget {BUDGET}: {verdict})")
     print(f"{'ratio to the loop that loads once':<38} {ours[0] / least[0]:10.2f} {ours[1] / least[1]:11.2f}")
     print(f"{'fits made (must be 0)':<38} {n_fits(home) - before:10d}")
