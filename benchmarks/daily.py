@@ -4,8 +4,8 @@ Every model is trained for one simulated ticker (small settings) and its fits ar
 history of 1,300 sessions. Then one session is added, and `stock-assets forecast` updates all of them: fetch, checks,
 features, predictions with intervals, scores, champion, forecasts, drift, publication, all in Dagster. The bare loop
 reads each ticker's history, calls `load_current` of each model and asks the final fit to predict. A second bare loop
-loads no fit twice, where the first loads the parents of each ensemble again. Budget: at most 3 × the first, by the clock
-and by the processor.
+loads no fit twice, where the first loads the parents of each ensemble again. Budget: at most 3 × the first, by
+the clock and by the processor.
 """
 
 import argparse
