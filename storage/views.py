@@ -3,7 +3,8 @@
 What belongs here: SQL over the tables, one view an entry. What does not: queries that take values (`queries.py`).
 """
 
-from storage.schema import View, count, flag, number
+from storage.schema import View, count, date, flag, number, text
+from storage.tables import LEVELS
 
 VIEWS: tuple[View, ...] = (
     View(
@@ -64,5 +65,30 @@ VIEWS: tuple[View, ...] = (
         QUALIFY row_number() OVER (PARTITION BY f.ticker, f.model, f.target_session ORDER BY f.created_at DESC) = 1
         ORDER BY f.ticker, f.target_session, f.model
         """,
+    ),
+    View(
+        "live_performance",
+        "How each model has done live over its newest 60 scored sessions, as of each session: the random walk is 0.",
+        """
+        SELECT ticker, model, target_session, count(*) OVER newest AS n,
+               1 - sqrt(avg(error ** 2) OVER newest / nullif(avg((naive - actual) ** 2) OVER newest, 0))
+                   AS skill_vs_naive,
+               avg(inside_50::INT) OVER newest AS coverage_50, avg(inside_80::INT) OVER newest AS coverage_80,
+               avg(inside_90::INT) OVER newest AS coverage_90, avg(inside_95::INT) OVER newest AS coverage_95
+        FROM track_record WHERE actual IS NOT NULL
+        WINDOW newest AS (PARTITION BY ticker, model ORDER BY target_session ROWS BETWEEN 59 PRECEDING AND CURRENT ROW)
+        ORDER BY ticker, model, target_session
+        """,
+        (
+            text("ticker", "symbol as Yahoo spells it"),
+            text("model", "model name; random_walk is the benchmark"),
+            date("target_session", "newest of the sessions looked at"),
+            count("n", "sessions looked at, 60 at most"),
+            number("skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better; null if that is 0"),
+            *(
+                number(f"coverage_{level}", f"share of closes inside the {level} % interval", "fraction")
+                for level in LEVELS
+            ),
+        ),
     ),
 )

@@ -22,7 +22,7 @@ from benchmarks.controls.pool import measure_all
 from benchmarks.controls.rates import Rate, rates
 
 TICKERS = {"null": 1000, "planted": 200, "permuted": 200, "permuted_bundled": 155, "volatility": 100}
-FOREST_TICKERS = {"null": 100, "planted": 25, "volatility": 25}
+FOREST_TICKERS = {"null": 40, "planted": 10, "volatility": 10}
 """How many of them are given to the random forest, too: it takes five times as long as all else together."""
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -80,7 +80,8 @@ def sql(
 
     Tables: tickers, raw_prices, prices, features, splits, models, predictions, backtest_folds, tuning_trials,
     evaluation, pooled_evaluation, calibration, pit_histogram, volatility, economics, audit, champion, forecasts,
-    forecast_scores, drift, retraining, announcements. Views: leaderboard, discoveries, latest_forecasts, track_record.
+    forecast_scores, drift, retraining, announcements. Views: leaderboard, discoveries, latest_forecasts, track_record,
+    live_performance.
     """
     from storage.sql import run_select
 

@@ -31,6 +31,45 @@ def reader(lake: Lake, publisher: Publisher) -> Iterator[Reader]:
         yield reader
 
 
+@pytest.fixture
+def live(lake: Lake, publisher: Publisher) -> pd.DataFrame:
+    """80 live forecasts of two models, all but the last scored; one is scored again after its bar was corrected."""
+    rng = np.random.default_rng(1)
+    sessions = pd.bdate_range("2024-01-01", periods=80)
+    parts = []
+    for model in ("random_walk", "sarima"):
+        made = rows("forecasts", 80, model=model, target_session=sessions, as_of_session=sessions, is_live=True)
+        made = made.assign(forecast_id=[f"{model}-{i}" for i in range(80)], naive=rng.normal(100, 1, 80))
+        made["predicted"] = made["naive"] + (rng.normal(0, 0.2, 80) if model == "sarima" else 0.0)
+        actual = rng.normal(100, 1, 80)
+        scores = rows("forecast_scores", 79, model=model, forecast_id=made["forecast_id"][:79])
+        scores = scores.assign(target_session=sessions[:79], actual=actual[:79], inside_90=rng.random(79) < 0.9)
+        scores["error"] = made["predicted"][:79] - actual[:79]
+        again = scores.iloc[[40]].assign(scored_at=scores["scored_at"].max() + pd.Timedelta(days=1), error=9.0)
+        lake.append("forecasts", made)
+        lake.append("forecast_scores", scores)
+        lake.append("forecast_scores", again)
+        scores.loc[40, "error"] = 9.0
+        parts.append(scores.assign(naive=made["naive"][:79]))
+    publisher.publish()
+    return pd.concat(parts)
+
+
+def test_live_performance_agrees_with_rolling_windows_of_pandas(live: pd.DataFrame, publisher: Publisher) -> None:
+    with Reader(publisher.home) as reader:
+        view = reader.frame("FROM live_performance", [])
+    assert len(view) == 2 * 79
+    for model, own in live.groupby("model"):
+        shown = view[view["model"] == model].reset_index(drop=True)
+        own = own.sort_values("target_session", ignore_index=True)
+        of_model = (own["error"] ** 2).rolling(60, min_periods=1).mean()
+        of_random_walk = ((own["naive"] - own["actual"]) ** 2).rolling(60, min_periods=1).mean()
+        assert shown["skill_vs_naive"].to_numpy() == pytest.approx((1 - np.sqrt(of_model / of_random_walk)).to_numpy())
+        covered = own["inside_90"].astype(float).rolling(60, min_periods=1).mean()
+        assert shown["coverage_90"].to_numpy() == pytest.approx(covered.to_numpy())
+        assert shown["n"].tolist() == [min(i + 1, 60) for i in range(79)]
+
+
 def found(reader: Reader, model: str) -> pd.DataFrame:
     return reader.frame("SELECT * FROM discoveries WHERE model = ?", [model])
 
