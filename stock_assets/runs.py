@@ -31,7 +31,7 @@ _STOPS = {signal.SIGINT, signal.SIGTERM}
 _INTERRUPTED = "it was interrupted — run it again; finished fits are kept"
 _KILLED = "its run was killed — run it again; finished fits are kept"
 _TERMINAL: dict[str, Any] = {"terminal": {}}
-SHORT_JOBS = frozenset({"forecast"})
+SHORT_JOBS = frozenset({"fetch", "forecast"})
 """Jobs whose steps are many and short in every setting: a run of theirs stays in one process."""
 _OPEN_STORAGE: dict[str, Any] = {
     "custom": {

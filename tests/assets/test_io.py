@@ -76,7 +76,8 @@ def test_only_the_end_of_the_lineage_says_that_a_ticker_is_well(desk: Desk) -> N
     assert desk.run("AAPL", models=["random_walk"]).reason is None
     record_status(desk.lake, "AAPL", "failed", reason="something")
     [daily] = plan("forecast", ["AAPL"], Options(source="sample", fast=True, models=["random_walk"]))
-    assets = daily.assets - {dg.AssetKey("raw_prices")}
+    # `prices` says of every ticker that its bars are there.
+    assets = daily.assets - {dg.AssetKey("raw_prices"), dg.AssetKey("prices")}
     scores = dg.AssetKey("forecast_scores")
     assert scores in assets
 

@@ -1,6 +1,7 @@
 """The real yfinance client against a loopback server: each of Yahoo's habits gives right bars or the right error."""
 
 from datetime import UTC, date, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -137,16 +138,24 @@ def test_every_calendar_of_the_mapping_exists() -> None:
     assert set(yahoo._CALENDARS.values()) <= known
 
 
-def test_the_client_writes_into_the_chosen_folder_only(
-    ask: Any, a_year: pd.DataFrame, cache_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with serving(chart(a_year)) as server:
-        ask(server.url)
+def _fetch(url: str, folder: Path) -> None:
+    source = YahooSource(base_url=url, cache_dir=folder)
+    source.fetch("AAPL", date(2023, 1, 1), date(2023, 12, 31), now=LATER)
 
-    assert list(tmp_path.iterdir()) == []
-    assert any(cache_dir.iterdir())
+
+def test_the_client_writes_into_the_chosen_folder_only(
+    a_year: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, chosen = tmp_path / "home", tmp_path / "chosen"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    # In a process of its own: yfinance keeps the first folder that it is given.
+    with serving(chart(a_year)) as server, get_context("spawn").Pool(1) as pool:
+        pool.apply(_fetch, (server.url, chosen))
+
+    assert list(home.iterdir()) == []
+    assert any(chosen.iterdir())
 
 
 def test_the_default_folder_is_in_the_users_cache() -> None:
