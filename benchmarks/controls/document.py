@@ -42,11 +42,18 @@ def document(found: Sequence[Rate], results: Sequence[Mapping[str, Any]]) -> str
         found: every rate.
         results: of every ticker, which tell counts and rows.
     """
-    failed = [rate for rate in found if not rate.holds]
-    verdict = f"**{len(failed)} of {len(found)} rates do not hold.**" if failed else f"**All {len(found)} rates hold.**"
     return _DOCUMENT.format(
-        verdict=verdict, table=as_markdown(found), settings=_settings(results), controls=_controls(results)
+        verdict=_headline(found), table=as_markdown(found), settings=_settings(results), controls=_controls(results)
     )
+
+
+def _headline(found: Sequence[Rate]) -> str:
+    failed = sum(not rate.holds for rate in found)
+    undecided = sum(rate.holds and not rate.is_within for rate in found)
+    if failed:
+        return f"**{failed} of {len(found)} rates do not hold.**"
+    rest = f"; {undecided} is over too few tickers to tell" if undecided else ""
+    return f"**{len(found) - undecided} of {len(found)} rates hold{rest}.**"
 
 
 def as_markdown(found: Sequence[Rate]) -> str:
