@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+PARTITION_TAG = "dagster/partition"
+"""Dagster's tag of a run that names its partition, which here is the ticker."""
 TICKERS = dg.DynamicPartitionsDefinition(name="ticker")
 
 

@@ -16,7 +16,7 @@ from dagster._core.instance.ref import InstanceRef
 
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.lineage import record_status
-from stock_assets.partitions import sync_partitions
+from stock_assets.partitions import PARTITION_TAG, sync_partitions
 from stock_assets.resources import Warehouse
 from stock_assets.settings import Settings, prepare_dagster
 from stock_assets.terminal import failure_line
@@ -24,7 +24,6 @@ from stock_assets.tracking.parents import repair
 from stock_assets.tracking.store import TrackingStore, TrackingUnavailable
 from storage.lake import Lake
 
-PARTITION_TAG = "dagster/partition"
 # A run may take this long between its launch and its first word.
 _START_TIMEOUT = timedelta(minutes=5)
 _STOPS = {signal.SIGINT, signal.SIGTERM}

@@ -5,6 +5,8 @@ from typing import Any
 
 import dagster as dg
 
+from stock_assets.partitions import PARTITION_TAG
+
 # Dagster's word on each step after a failed one: the failure itself is said already.
 _CONSEQUENCE = "Not executing."
 _STEP_ENDS = {"STEP_SUCCESS": "done", "STEP_FAILURE": "FAILED", "STEP_SKIPPED": "skipped"}
@@ -16,7 +18,7 @@ class TerminalFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line; the ticker comes from the run's tags, the asset from the step's key."""
         meta = _meta(record)
-        ticker = meta.get("job_tags", {}).get("dagster/partition", "")
+        ticker = meta.get("job_tags", {}).get(PARTITION_TAG, "")
         asset = (meta.get("step_key") or "").replace("__", "/")
         clock = self.formatTime(record, "%H:%M:%S")
         return f"{clock}  {ticker:<6} {asset:<26} {_message(record, meta)}"

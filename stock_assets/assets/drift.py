@@ -6,6 +6,7 @@ import pandas as pd
 from stock_assets.clock import Clock
 from stock_assets.drift_reports import DriftWorkspace
 from stock_assets.forecasting.drift import OF, drifted_sessions, measure_drift
+from stock_assets.forecasting.forecasts import with_actuals
 from stock_assets.lineage import lineage_asset
 from stock_assets.resources import Warehouse
 from stock_assets.settings import load_settings
@@ -67,7 +68,6 @@ def _errors_of_champion(warehouse: Warehouse, ticker: str) -> tuple[pd.DataFrame
     lake = warehouse.lake
     model = lake.read("champion", ticker=ticker).sort_values("decided_at")["model"].iloc[-1]
     forecasts = lake.read("forecasts", ticker=ticker, model=model, is_live=True)
-    scores = lake.read("forecast_scores", ticker=ticker, model=model).sort_values("scored_at")
-    newest = scores.drop_duplicates("forecast_id", keep="last")[["forecast_id", "actual"]]
+    scores = lake.read("forecast_scores", ticker=ticker, model=model)
     tested = lake.read("predictions", ticker=ticker, model=model, scheme="holdout", role="test")
-    return forecasts.merge(newest, on="forecast_id"), tested[tested["actual"].notna()]
+    return with_actuals(forecasts, scores), tested[tested["actual"].notna()]

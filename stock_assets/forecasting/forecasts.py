@@ -140,12 +140,24 @@ def score_forecasts(
     )
     for level in LEVELS:
         scores[f"inside_{level}"] = actual.between(known[f"lower_{level}"], known[f"upper_{level}"])
-    last = (
-        existing.sort_values("scored_at").drop_duplicates("forecast_id", keep="last").set_index("forecast_id")["actual"]
-    )
+    last = _newest_scores(existing).set_index("forecast_id")["actual"]
     before = scores["forecast_id"].map(last).to_numpy(dtype=float)
     is_new = ~np.isclose(scores["actual"].to_numpy(dtype=float), before, rtol=_SAME_PRICE, atol=0.0)
     return scores.iloc[np.flatnonzero(is_new)].reset_index(drop=True)
+
+
+def with_actuals(forecasts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The forecasts that have been scored, with the `actual` of their newest score.
+
+    Args:
+        forecasts: rows of table `forecasts`.
+        scores: rows of table `forecast_scores`.
+    """
+    return forecasts.merge(_newest_scores(scores)[["forecast_id", "actual"]], on="forecast_id")
+
+
+def _newest_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores.sort_values("scored_at").drop_duplicates("forecast_id", keep="last")
 
 
 def as_markdown(forecasts: pd.DataFrame) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from stock_assets.runs import PARTITION_TAG, UNFINISHED
+from stock_assets.partitions import PARTITION_TAG
+from stock_assets.runs import UNFINISHED
 
 _AT_A_TIME = 200
 

@@ -4,8 +4,8 @@ import dagster as dg
 
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
+from stock_assets.partitions import PARTITION_TAG
 from stock_assets.resources import Warehouse
-from stock_assets.runs import PARTITION_TAG
 from stock_assets.terminal import failure_line
 
 

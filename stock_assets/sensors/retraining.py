@@ -8,6 +8,7 @@ import pandas as pd
 
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
+from stock_assets.forecasting.forecasts import with_actuals
 from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.retraining import Known, decide_retraining, is_news
 from stock_assets.jobs import train
@@ -80,9 +81,8 @@ def _known(lake: Lake, ticker: str) -> Known:
 def _live_errors(lake: Lake, ticker: str, model: str) -> Floats:
     """Squared live errors in log returns over forecast variance, in time order."""
     forecasts = lake.read("forecasts", ticker=ticker, model=model, is_live=True)
-    scores = lake.read("forecast_scores", ticker=ticker, model=model).sort_values("scored_at")
-    newest = scores.drop_duplicates("forecast_id", keep="last")
-    rows = forecasts.merge(newest[["forecast_id", "actual"]], on="forecast_id").sort_values("target_session")
+    scores = lake.read("forecast_scores", ticker=ticker, model=model)
+    rows = with_actuals(forecasts, scores).sort_values("target_session")
     rows = rows.drop_duplicates("target_session", keep="last")
     errors = np.log(rows["actual"] / rows["predicted"]) / rows["volatility"]
     return np.asarray(errors.to_numpy(dtype=float) ** 2)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.errors import DagsterResourceFunctionError
 
+from stock_assets.partitions import PARTITION_TAG
 from stock_assets.tracking.store import EXPERIMENT, TrackingStore
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 RUN_TAG = "dagster_run_id"
 PARENT_TAG = "mlflow.parentRunId"
-PARTITION_TAG = "dagster/partition"
 _NOTES = "open"
 _STATUS = {
     dg.DagsterRunStatus.SUCCESS: "FINISHED",

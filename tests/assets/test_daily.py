@@ -12,8 +12,8 @@ import pytest
 
 import storage
 from stock_assets.cli import run as command
-from stock_assets.partitions import TICKERS
-from stock_assets.runs import PARTITION_TAG, Options, execute, open_instance, plan
+from stock_assets.partitions import PARTITION_TAG, TICKERS
+from stock_assets.runs import Options, execute, open_instance, plan
 from storage.lake import Lake
 from storage.published import generations
 from tests.assets.conftest import SMALL, Desk, Writer, hear_ctrl_c

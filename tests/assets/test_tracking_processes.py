@@ -17,9 +17,10 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
+from stock_assets.partitions import PARTITION_TAG
 from stock_assets.runs import open_instance
 from stock_assets.settings import Settings
-from stock_assets.tracking.parents import PARENT_TAG, PARTITION_TAG, repair
+from stock_assets.tracking.parents import PARENT_TAG, repair
 from stock_assets.tracking.store import TrackingStore
 
 PROGRAM = str(Path(sys.executable).with_name("stock-assets"))

@@ -3,8 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from stock_assets.partitions import sync_partitions
-from stock_assets.runs import PARTITION_TAG
+from stock_assets.partitions import PARTITION_TAG, sync_partitions
 from stock_assets.sensors.daily_update import daily_update
 from tests.assets.conftest import Desk
 from tests.sensors.conftest import NOW, Ask

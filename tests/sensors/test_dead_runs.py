@@ -5,7 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 from dagster._core.events import EngineEventData
 
-from stock_assets.runs import PARTITION_TAG
+from stock_assets.partitions import PARTITION_TAG
 from stock_assets.sensors.dead_runs import dead_runs
 from tests.assets.conftest import Desk
 from tests.sensors.conftest import Ask
