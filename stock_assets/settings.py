@@ -43,7 +43,9 @@ class Settings:
         webhook: where announcements are posted as JSON; empty: nowhere. A secret: its path usually holds a token.
         mlflow: address of the MLflow store as given: empty for the one in the home, `off` for none. May be secret.
         mlflow_ui: where `mlflow ui` is opened, for links; a server's own address where the store is one.
-        dagster_ui: where Dagster's UI is opened, for links.
+        dagster_ui: where Dagster's UI is opened, for links and for the runs that the dashboard starts.
+        evidently_ui: where `evidently ui` is opened, for links.
+        dashboard_password: what the dashboard asks for; empty: nothing. A secret.
         mlflow_versions: registered versions kept of each model of a ticker.
         retrain_days: age in days at which models are trained again; None: never for age alone.
         pinned: tickers whose drift report is written every session, drifted or not.
@@ -57,6 +59,8 @@ class Settings:
     mlflow: str = field(default="", repr=False)
     mlflow_ui: str = "http://127.0.0.1:5000"
     dagster_ui: str = "http://127.0.0.1:3000"
+    evidently_ui: str = "http://127.0.0.1:8000"
+    dashboard_password: str = field(default="", repr=False)
     mlflow_versions: int = 10
     retrain_days: int | None = 7
     pinned: frozenset[str] = frozenset()
@@ -112,6 +116,8 @@ def load_settings() -> Settings:
         mlflow=env.get("STOCK_ASSETS_MLFLOW_URI", ""),
         mlflow_ui=_mlflow_ui(env.get("STOCK_ASSETS_MLFLOW_UI_URL", ""), env.get("STOCK_ASSETS_MLFLOW_URI", "")),
         dagster_ui=(env.get("STOCK_ASSETS_DAGSTER_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
+        evidently_ui=(env.get("STOCK_ASSETS_EVIDENTLY_UI_URL") or "http://127.0.0.1:8000").rstrip("/"),
+        dashboard_password=env.get("STOCK_ASSETS_DASHBOARD_PASSWORD", ""),
         mlflow_versions=_count("STOCK_ASSETS_MLFLOW_VERSIONS", env.get("STOCK_ASSETS_MLFLOW_VERSIONS") or "10"),
         retrain_days=_days("STOCK_ASSETS_RETRAIN_DAYS", env.get("STOCK_ASSETS_RETRAIN_DAYS") or "7"),
         pinned=frozenset(filter(None, re.split(r"[,\s]+", env.get("STOCK_ASSETS_PINNED", "")))),

@@ -35,20 +35,31 @@ def generations(home: Path) -> list[int]:
     return sorted(int(match[1]) for match in map(_GENERATION.fullmatch, names) if match)
 
 
+def newest_generation(place: Path) -> int | None:
+    """Number of what `Reader(place)` would open now; None where there is nothing. Of a file: when it was changed.
+
+    Args:
+        place: folder of all state, or one published database file.
+    """
+    if place.is_dir():
+        return max(generations(place), default=None)
+    return place.stat().st_mtime_ns if place.exists() else None
+
+
 class Reader:
     """One generation, open read-only: what it shows never changes. Use it as a context manager, or close it.
 
     Args:
-        home: folder of all state; its newest generation is opened.
+        place: folder of all state, whose newest generation is opened, or one published database file.
 
     Raises:
         NothingPublished: there is none yet. DamagedGeneration: its file cannot be read.
     """
 
-    def __init__(self, home: Path) -> None:
-        """Open the newest generation in `home`."""
-        self.generation, self._connection = open_newest(home)
-        self._path = generation_path(home, self.generation)
+    def __init__(self, place: Path) -> None:
+        """Open the newest generation in `place`."""
+        self.generation, self._connection = open_newest(place)
+        self._path = _path_of(place, self.generation)
         self._one_at_a_time = threading.Lock()
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
@@ -81,16 +92,20 @@ class Reader:
         self.close()
 
 
-def open_newest(home: Path, **settings: str) -> tuple[int, duckdb.DuckDBPyConnection]:
+def open_newest(place: Path, **settings: str) -> tuple[int, duckdb.DuckDBPyConnection]:
     """The newest generation's number and a connection that uses it, read-only.
 
     Only the last few generations are kept, so a listed file may be gone when it is opened: then the list is read again.
 
+    Args:
+        place: folder of all state, or one published database file.
+        settings: further DuckDB settings of the connection.
+
     Raises:
         NothingPublished: there is none yet. DamagedGeneration: its file cannot be opened.
     """
-    while found := generations(home):
-        path = generation_path(home, found[-1])
+    while (generation := newest_generation(place)) is not None:
+        path = _path_of(place, generation)
         connection = engine.connect(**settings)
         try:
             engine.attach(connection, path, read_only=True)
@@ -100,8 +115,16 @@ def open_newest(home: Path, **settings: str) -> tuple[int, duckdb.DuckDBPyConnec
                 raise _damaged(path, error) from error
         else:
             connection.execute(f"USE {engine.CATALOG}")
-            return found[-1], connection
-    raise NothingPublished(f"nothing has been published in {home} yet", cure="run `stock-assets run`")
+            return generation, connection
+    if place.suffix == ".duckdb":
+        raise NothingPublished(
+            f"there is no file {place}", cure="name a published database, for example warehouse.duckdb"
+        )
+    raise NothingPublished(f"nothing has been published in {place} yet", cure="run `stock-assets run`")
+
+
+def _path_of(place: Path, generation: int) -> Path:
+    return generation_path(place, generation) if place.is_dir() else place
 
 
 def _damaged(path: Path, error: duckdb.Error) -> DamagedGeneration:

@@ -26,6 +26,24 @@ def test_only_generations_are_listed(home: Path) -> None:
     assert generations(home) == [9, 10]
 
 
+def test_one_published_file_is_read_like_a_home_and_counts_as_new_when_it_is_replaced(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    publisher.lake.write("prices", rows("prices", 100), ticker="AAPL")
+    alone = tmp_path / "elsewhere" / "desk.duckdb"
+    alone.parent.mkdir()
+    with pytest.raises(NothingPublished, match=r"there is no file .*desk\.duckdb"):
+        Reader(alone)
+    assert published.newest_generation(alone) is None
+    alone.write_bytes(publisher.publish().path.read_bytes())
+    before = published.newest_generation(alone)
+    with Reader(alone) as reader:
+        assert len(reader.frame("SELECT * FROM prices")) == 100
+        assert reader.generation == before
+    alone.write_bytes(alone.read_bytes())
+    assert published.newest_generation(alone) != before
+
+
 def test_a_generation_that_vanishes_before_it_is_opened_is_looked_for_again(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
