@@ -5,6 +5,8 @@
 
 import os
 import re
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -160,11 +162,36 @@ def _home(given: str | None) -> Path:
         if path.exists() and not path.is_dir():
             raise InvalidSetting(f"STOCK_ASSETS_HOME is {given!r}, which is a file, not a folder", cure="name a folder")
         return path
-    if (PROJECT_ROOT / "workspace.yaml").exists():  # inside a clone; an installed wheel has no workspace beside it
+    if _is_clone():
         return PROJECT_ROOT / "data"
     from platformdirs import user_data_path
 
     return user_data_path("stock-assets")
+
+
+def _is_clone() -> bool:
+    return (PROJECT_ROOT / "workspace.yaml").exists()  # an installed wheel has no workspace beside it
+
+
+def home_is_given() -> bool:
+    """Whether somebody named the home."""
+    return bool(os.environ.get("STOCK_ASSETS_HOME"))
+
+
+def demo_home() -> Path | None:
+    """Where `make demo` keeps its state; None outside a clone."""
+    return PROJECT_ROOT / "data-demo" if _is_clone() else None
+
+
+def has_display() -> bool:
+    """Whether a browser could open a window."""
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def environment(forced: Mapping[str, str], *, unless_given: Mapping[str, str]) -> dict[str, str]:
+    """For a process to be started: our environment with `forced`, and `unless_given` where it says nothing."""
+    wanted = {name: value for name, value in unless_given.items() if not os.environ.get(name)}
+    return {**os.environ, **wanted, **forced}
 
 
 def quiet_libraries() -> None:

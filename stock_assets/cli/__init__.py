@@ -27,13 +27,14 @@ from stock_assets.cli import (
     tables,
     tickers,
     trace,
+    up,
     upkeep,
 )
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import quiet_libraries
 
 # In the order `--help` lists them; Typer puts commands that have commands of their own last.
-GROUPS = (runs, backtest, drift, audit, replicate, tables, trace, upkeep, backup, prune, doctor, tickers)
+GROUPS = (runs, up, backtest, drift, audit, replicate, tables, trace, upkeep, backup, prune, doctor, tickers)
 
 _EXAMPLES = """Examples:
 

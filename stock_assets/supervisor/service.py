@@ -1,0 +1,28 @@
+"""What a service is: a name, how it is started, and how it is seen to answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+Probe = Callable[[float], bool]
+"""Asked with the Unix time of the service's start; True once it answers. Takes two seconds at most, raises nothing."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process (with all that it starts) to be kept running.
+
+    Attributes:
+        name: as people know it; its log is `<name>.log`, its port's option `--<name>-port`.
+        command: program and arguments.
+        environment: of the process, whole.
+        answers: whether it does its work yet.
+        port: it listens on at 127.0.0.1; None: none.
+        address: what people open; empty: nothing.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    answers: Probe = field(repr=False)
+    port: int | None = None
+    address: str = ""
