@@ -36,8 +36,15 @@ def _tables() -> str:
     return render_tables()
 
 
+def _glossary() -> str:
+    from dashboard.glossary import SOURCE
+
+    return SOURCE.read_text(encoding="utf-8")
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/adr/README.md": adr_index,
+    "docs/glossary.md": _glossary,
     "docs/lineage.md": _lineage,
     "docs/tables.md": _tables,
 }

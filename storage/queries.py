@@ -42,6 +42,11 @@ def tickers(reader: Reader) -> pd.DataFrame:
     return _select(reader, "SELECT * FROM tickers", {}, order="ticker")
 
 
+def model_names(reader: Reader) -> pd.DataFrame:
+    """Every model that has made a forecast, by name."""
+    return reader.frame("SELECT DISTINCT model FROM forecasts ORDER BY model", [])
+
+
 def prices(reader: Reader, ticker: str, *, start: date | None = None, end: date | None = None) -> pd.DataFrame:
     """One ticker's bars by session, from `start` to `end`, both included."""
     return reader.frame(

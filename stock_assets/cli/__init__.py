@@ -19,6 +19,7 @@ from stock_assets.cli import (
     audit,
     backtest,
     backup,
+    dashboard,
     doctor,
     drift,
     prune,
@@ -34,7 +35,22 @@ from stock_assets.errors import StockAssetsError
 from stock_assets.settings import quiet_libraries
 
 # In the order `--help` lists them; Typer puts commands that have commands of their own last.
-GROUPS = (runs, up, backtest, drift, audit, replicate, tables, trace, upkeep, backup, prune, doctor, tickers)
+GROUPS = (
+    runs,
+    up,
+    dashboard,
+    backtest,
+    drift,
+    audit,
+    replicate,
+    tables,
+    trace,
+    upkeep,
+    backup,
+    prune,
+    doctor,
+    tickers,
+)
 
 _EXAMPLES = """Examples:
 

@@ -15,6 +15,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "storage": (*LEAVES, "stock_assets.forecasting.features"),
     "dashboard": (*LEAVES, "storage"),
     "stock_assets.assets": ("stock_assets", "storage"),
+    "stock_assets.cli.dashboard": ("stock_assets", "storage", "dashboard"),
     "stock_assets.cli": ("stock_assets", "storage"),
     "stock_assets": ("stock_assets", "storage"),
 }

@@ -1,0 +1,84 @@
+"""The server: one address a page, an optional password, loopback unless there is one."""
+
+import ipaddress
+import secrets
+from pathlib import Path
+from typing import Any
+
+from dashboard.store import Store
+from dashboard.views import all_views
+from dashboard.views._base import Context
+from stock_assets.errors import StockAssetsError
+from stock_assets.settings import Settings
+
+_STATIC = Path(__file__).with_name("static")
+# A closed tab's session is let go soon; an open one that answers stays.
+_CHECK_SESSIONS_MS, _UNUSED_SESSION_MS = 5_000, 15_000
+
+
+class PublicWithoutPassword(StockAssetsError):
+    """The dashboard was asked to listen where others can reach it, without a password."""
+
+
+def serve(
+    place: Path, settings: Settings, *, port: int = 5006, address: str = "127.0.0.1", origins: tuple[str, ...] = ()
+) -> None:
+    """Serve the pages until the process is told to end.
+
+    Args:
+        place: folder of all state, or one published database file.
+        settings: password, and the addresses of the other screens.
+        port, address: where to listen.
+        origins: hosts (`desk.example.org`) under which a proxy shows it; their websockets are accepted.
+
+    Raises:
+        PublicWithoutPassword: `address` is not of this machine alone and there is no password.
+    """
+    require_password(address, settings)
+    import panel as pn
+
+    from dashboard.page import opener
+
+    context = Context(Store(place), settings)
+    pages = {view.name: opener(view, context) for view in all_views()}
+    pn.serve(
+        pages,
+        port=port,
+        address=address,
+        websocket_origin=[f"{host}:{port}" for host in {"127.0.0.1", "localhost", address}] + list(origins),
+        show=False,
+        title={view.name: f"{view.label} · stock-assets" for view in all_views()},
+        index=None,
+        liveness=True,
+        static_dirs={"own": str(_STATIC)},
+        check_unused_sessions_milliseconds=_CHECK_SESSIONS_MS,
+        unused_session_lifetime_milliseconds=_UNUSED_SESSION_MS,
+        **_protection(settings),
+    )
+
+
+def require_password(address: str, settings: Settings) -> None:
+    """Refuse to be reachable by others without a password.
+
+    Raises:
+        PublicWithoutPassword: with the cure.
+    """
+    if not settings.dashboard_password and not _is_loopback(address):
+        raise PublicWithoutPassword(
+            f"the dashboard would listen on {address}, where others can reach it, without a password",
+            cure="set STOCK_ASSETS_DASHBOARD_PASSWORD, or listen on 127.0.0.1 behind a proxy",
+        )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _protection(settings: Settings) -> dict[str, Any]:
+    """What asks for the password on every page. Who has logged in must do so again after a restart."""
+    if not settings.dashboard_password:
+        return {}
+    return {"basic_auth": settings.dashboard_password, "cookie_secret": secrets.token_hex(32)}

@@ -1,0 +1,108 @@
+"""Pieces that pages are made of: headings, sentences, notices, cards, links. Text from data is never markup here.
+
+Panel-material-ui's own `Typography` decodes entities into markup, so text goes through `Text`.
+"""
+
+import re
+from html import escape
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewable, Viewer
+
+_STYLES = {
+    "h1": "font-size:1.6rem;font-weight:700;line-height:1.25;letter-spacing:-0.01em",
+    "h2": "font-size:1.05rem;font-weight:700",
+    "lead": "font-size:1.15rem;font-weight:500;line-height:1.45",
+    "p": "font-size:0.95rem",
+    "small": "font-size:0.85rem;opacity:0.72",
+}
+_NOTICE_COLOURS = {"info": "#3b82f6", "warning": "#f59e0b", "error": "#e5484d", "success": "#10a37f"}
+
+
+class Text(Viewer):
+    """A line of text that pages change; whatever it holds is shown as it is.
+
+    Args:
+        text: what it says first.
+        kind: h1, h2, lead, p or small.
+    """
+
+    def __init__(self, text: str = "", kind: str = "p") -> None:
+        """Show the text."""
+        super().__init__()
+        self._kind = kind
+        self._pane = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """Show another text."""
+        tag = self._kind if self._kind in ("h1", "h2") else "p"
+        self.text = text
+        self._pane.object = f'<{tag} style="margin:0;{_STYLES[self._kind]}">{marked(text)}</{tag}>'
+
+    def __panel__(self) -> Viewable:
+        """The pane."""
+        return self._pane
+
+
+class Notice(Viewer):
+    """A coloured box that says something important and what to do about it; hidden until it does."""
+
+    def __init__(self) -> None:
+        """Hidden."""
+        super().__init__()
+        self.text = ""
+        self._pane = pn.pane.HTML(visible=False, sizing_mode="stretch_width", margin=(6, 0))
+
+    def say(self, severity: str, what: str, cure: str = "") -> None:
+        """Show it. Severities: info, warning, error, success."""
+        self.text = f"{what} {cure}".strip()
+        colour = _NOTICE_COLOURS[severity]
+        role = "alert" if severity == "error" else "status"
+        style = (
+            f"border-left:4px solid {colour};background:{colour}1f;border-radius:8px;padding:10px 14px;line-height:1.45"
+        )
+        more = f"<div>{marked(cure)}</div>" if cure else ""
+        self._pane.object = f'<div role="{role}" style="{style}"><strong>{marked(what)}</strong>{more}</div>'
+        self._pane.visible = True
+
+    def hide(self) -> None:
+        """Say nothing."""
+        self.text = ""
+        self._pane.visible = False
+
+    def __panel__(self) -> Viewable:
+        """The pane."""
+        return self._pane
+
+
+def marked(text: str) -> str:
+    """Text as HTML that shows it as it is, but for `commands`, which look like commands."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def card(title: str, *content: Viewable) -> pmui.Paper:
+    """A surface with a heading."""
+    return pmui.Paper(
+        pn.Column(Text(title, "h2"), *content, sizing_mode="stretch_width", margin=(10, 14)),
+        variant="outlined",
+        elevation=0,
+        sizing_mode="stretch_width",
+        margin=(8, 0),
+    )
+
+
+def side_by_side(*weighted: tuple[int, Viewable]) -> pmui.Grid:
+    """Parts beside each other on a wide screen, below each other on a narrow one; their widths add up to 12."""
+    return pmui.Grid(
+        *(pmui.Grid(part, size={"xs": 12, "lg": width}) for width, part in weighted),
+        container=True,
+        spacing=2,
+        sizing_mode="stretch_width",
+    )
+
+
+def link(text: str, address: str) -> str:
+    """An HTML link that opens a new tab."""
+    return f'<a href="{escape(address, quote=True)}" target="_blank" rel="noopener">{escape(text)}</a>'

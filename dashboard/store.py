@@ -1,0 +1,79 @@
+"""What is shown: frames of one published generation, each asked for once and shared by all sessions.
+
+What belongs here: which generation is open, and its cache. What does not: SQL (`storage/queries.py`).
+"""
+
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from storage.published import Reader, newest_generation
+
+_FRAMES_KEPT = 512
+
+
+class Snapshot:
+    """One published generation. Whatever a page shows at one moment comes from one of these.
+
+    Args:
+        place: folder of all state, or one published database file.
+
+    Raises:
+        NothingPublished, DamagedGeneration: there is nothing to show, with the cure.
+    """
+
+    def __init__(self, place: Path) -> None:
+        """Open the newest generation in `place`."""
+        self._reader = Reader(place)
+        self.generation = self._reader.generation
+        self._ask = lru_cache(maxsize=_FRAMES_KEPT)(self._run)
+
+    def get(self, query: Callable[..., pd.DataFrame], *arguments: object, **filters: object) -> pd.DataFrame:
+        """Rows of one of `storage.queries`; they are shared, so do not change them.
+
+        Args:
+            query: for example `queries.latest_forecasts`.
+            arguments: what the query takes after the reader. Lists are given as tuples.
+        """
+        return self._ask(query, arguments, tuple(sorted(filters.items())))
+
+    def _run(
+        self,
+        query: Callable[..., pd.DataFrame],
+        arguments: tuple[object, ...],
+        filters: tuple[tuple[str, object], ...],
+    ) -> pd.DataFrame:
+        return query(self._reader, *arguments, **dict(filters))
+
+
+class Store:
+    """Holds the newest generation open for all sessions of one server.
+
+    Args:
+        place: folder of all state, or one published database file, which may be replaced at any time.
+    """
+
+    def __init__(self, place: Path) -> None:
+        """Nothing is opened yet: the server starts before anything is published too."""
+        self.place = place
+        self._lock = threading.Lock()
+        self._shown: Snapshot | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether one published file is shown, without a home beside it."""
+        return self.place.suffix == ".duckdb"
+
+    def newest(self) -> Snapshot:
+        """The newest generation, opened if it is not yet. A page that still uses an older one keeps that.
+
+        Raises:
+            NothingPublished, DamagedGeneration: there is nothing to show, with the cure.
+        """
+        with self._lock:
+            if self._shown is None or newest_generation(self.place) != self._shown.generation:
+                self._shown = Snapshot(self.place)
+            return self._shown

@@ -1,0 +1,96 @@
+"""The contract of a page: one question, a layout that is built once, and `update`, which changes it in place."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+import pandas as pd
+from panel.viewable import Viewable
+
+from dashboard.selection import Selection
+from dashboard.store import Snapshot, Store
+from stock_assets.errors import StockAssetsError
+from stock_assets.settings import Settings
+
+
+class NothingToShow(StockAssetsError):
+    """The tables have no rows for what was chosen; the page says so, and what would bring them."""
+
+
+class Control(StrEnum):
+    """What a page lets people choose, above it."""
+
+    TICKER = "ticker"
+    MODELS = "models"
+    DATES = "dates"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a page is given when a session opens it.
+
+    Attributes:
+        store: where frames come from.
+        settings: home and the addresses of the other screens, for links.
+    """
+
+    store: Store
+    settings: Settings
+
+
+class View(ABC):
+    """One page.
+
+    Class attributes:
+        name: file stem and address.
+        label, icon, order: its entry in the navigation (icons: names of Material Icons).
+        question: the one it answers, its title; `{ticker}` is filled in.
+        controls: what people choose above it.
+        terms: entries of the glossary that it shows (`glossary.py`).
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    icon: ClassVar[str]
+    order: ClassVar[int]
+    question: ClassVar[str]
+    controls: ClassVar[tuple[Control, ...]] = (Control.TICKER,)
+    terms: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, context: Context) -> None:
+        """Keep what the page was given. Children build their charts and tables here, empty."""
+        self.context = context
+
+    @abstractmethod
+    def layout(self) -> Viewable:
+        """What is shown below the title; called once a session."""
+
+    @abstractmethod
+    def update(self, shown: Snapshot, selection: Selection) -> None:
+        """Show what was chosen, in place. `selection.ticker` is a known one unless the page does without tickers.
+
+        Raises:
+            NothingToShow: there are no rows for it.
+        """
+
+
+def require(frame: pd.DataFrame, what: str, cure: str) -> pd.DataFrame:
+    """The frame, if it has rows.
+
+    Raises:
+        NothingToShow: it has none.
+    """
+    if frame.empty:
+        raise NothingToShow(what, cure=cure)
+    return frame
+
+
+def for_ticker(shown: Snapshot, query: Callable[..., pd.DataFrame], ticker: str, cure: str) -> pd.DataFrame:
+    """A ticker's rows of a query.
+
+    Raises:
+        NothingToShow: it has none.
+    """
+    return require(shown.get(query, ticker), f"{ticker} has no {query.__name__.replace('_', ' ')} yet", cure)
