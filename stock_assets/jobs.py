@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from stock_assets.settings import load_settings
+
 # Looked at by a sensor, by the clock: right after a fetch it says nothing.
 _FRESH = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("prices"), "fresh"))
 _BARS = dg.AssetSelection.assets("raw_prices", "prices") - _FRESH
@@ -15,13 +17,21 @@ _UNIVERSE = dg.AssetSelection.assets("pooled_evaluation")
 # What follows a backtest reads the last one there is, so it need not be run again with everything else.
 _EVERYTHING = dg.AssetSelection.all() - _BACKTEST - _AUDIT - _UNIVERSE - _FRESH
 
-lineage = dg.define_asset_job("lineage", _EVERYTHING, description="From bars to forecast, training included.")
-fetch = dg.define_asset_job("fetch", _BARS, description="New bars only.")
+lineage = dg.define_asset_job(
+    "lineage",
+    _EVERYTHING,
+    description="From bars to forecast, training included.",
+    metadata={"home": str(load_settings().home)},  # by which a dashboard knows the Dagster of its own home
+)
+fetch = dg.define_asset_job("fetch", _BARS, description="New bars only.", executor_def=dg.in_process_executor)
 train = dg.define_asset_job(
     "train", _EVERYTHING - _BARS, description="New splits, every model fitted and scored, a champion, forecasts."
 )
 forecast = dg.define_asset_job(
-    "forecast", _EVERYTHING - _SPLITS - _MODELS, description="The daily update: new bars, stored models, no training."
+    "forecast",
+    _EVERYTHING - _SPLITS - _MODELS,
+    description="The daily update: new bars, stored models, no training.",
+    executor_def=dg.in_process_executor,  # its steps are many and short: processes of their own would take longer
 )
 backtest = dg.define_asset_job(
     "backtest",

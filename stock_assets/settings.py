@@ -25,6 +25,8 @@ _QUIET = {
     "BOKEH_RESOURCES": "server",  # the dashboard asks no other host for its scripts
 }
 
+_WEB_ADDRESS = re.compile(r"https?://([^/\s]+@)?(\[[0-9a-fA-F:.]+\]|[^/\s@:\[\]]+)(:\d{1,5})?(/\S*)?")
+
 KEPT_DAYS = 90
 """What prune and upkeep leave alone for being young, in days."""
 
@@ -45,7 +47,8 @@ class Settings:
         webhook: where announcements are posted as JSON; empty: nowhere. A secret: its path usually holds a token.
         mlflow: address of the MLflow store as given: empty for the one in the home, `off` for none. May be secret.
         mlflow_ui: where `mlflow ui` is opened, for links; a server's own address where the store is one.
-        dagster_ui: where Dagster's UI is opened, for links and for the runs that the dashboard starts.
+        dagster_ui: where Dagster's UI is opened, for links.
+        dagster_api: where the dashboard asks Dagster's webserver; by default the same. May hold a password.
         evidently_ui: where `evidently ui` is opened, for links.
         dashboard_password: what the dashboard asks for; empty: nothing. A secret.
         mlflow_versions: registered versions kept of each model of a ticker.
@@ -61,6 +64,7 @@ class Settings:
     mlflow: str = field(default="", repr=False)
     mlflow_ui: str = "http://127.0.0.1:5000"
     dagster_ui: str = "http://127.0.0.1:3000"
+    dagster_api: str = field(default="http://127.0.0.1:3000", repr=False)
     evidently_ui: str = "http://127.0.0.1:8000"
     dashboard_password: str = field(default="", repr=False)
     mlflow_versions: int = 10
@@ -117,7 +121,8 @@ def load_settings() -> Settings:
         webhook=_webhook(env.get("STOCK_ASSETS_WEBHOOK", "")),
         mlflow=env.get("STOCK_ASSETS_MLFLOW_URI", ""),
         mlflow_ui=_mlflow_ui(env.get("STOCK_ASSETS_MLFLOW_UI_URL", ""), env.get("STOCK_ASSETS_MLFLOW_URI", "")),
-        dagster_ui=(env.get("STOCK_ASSETS_DAGSTER_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
+        dagster_ui=_without_user(_dagster(env, "STOCK_ASSETS_DAGSTER_UI_URL")),
+        dagster_api=_dagster(env, "STOCK_ASSETS_DAGSTER_API_URL", "STOCK_ASSETS_DAGSTER_UI_URL"),
         evidently_ui=(env.get("STOCK_ASSETS_EVIDENTLY_UI_URL") or "http://127.0.0.1:8000").rstrip("/"),
         dashboard_password=env.get("STOCK_ASSETS_DASHBOARD_PASSWORD", ""),
         mlflow_versions=_count("STOCK_ASSETS_MLFLOW_VERSIONS", env.get("STOCK_ASSETS_MLFLOW_VERSIONS") or "10"),
@@ -142,8 +147,21 @@ def _webhook(given: str) -> str:
 
 def _mlflow_ui(given: str, store: str) -> str:
     if not given and store.startswith(("https://", "http://")):
-        given = re.sub(r"(?<=://)[^/@\s]+@", "", store)  # a link that people see holds no password
+        given = _without_user(store)
     return (given or "http://127.0.0.1:5000").rstrip("/")
+
+
+def _dagster(env: Mapping[str, str], *names: str) -> str:
+    """The first of these variables that is set."""
+    name, given = next(((name, env[name]) for name in names if env.get(name)), ("", "http://127.0.0.1:3000"))
+    if not _WEB_ADDRESS.fullmatch(given):
+        raise InvalidSetting(f"{name} is no http or https address", cure="correct it or leave it empty")
+    return given.rstrip("/")
+
+
+def _without_user(address: str) -> str:
+    """A link that people see holds no password."""
+    return re.sub(r"(?<=://)[^/\s]+@", "", address)
 
 
 def _count(name: str, given: str) -> int:

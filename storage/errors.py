@@ -45,3 +45,7 @@ class DamagedBackup(StockAssetsError):
 
 class RestoreRefused(StockAssetsError):
     """There is something already where a backup was to be restored."""
+
+
+class SourceIsFixed(StockAssetsError):
+    """A ticker's bars come from one source for ever in one home."""

@@ -28,5 +28,15 @@ def validate_ticker(name: str) -> str:
     )
 
 
+def read_ticker(name: str) -> str:
+    """A ticker as typed: `aapl` is read as AAPL.
+
+    Raises:
+        InvalidTicker: for anything that is not a ticker in capitals either, for example `A,B` or `../x`, as typed.
+    """
+    capitals = name.upper() if name.isascii() else name
+    return capitals if _is_usable(capitals) else validate_ticker(name)
+
+
 def _is_usable(name: str) -> bool:
     return _PATTERN.fullmatch(name) is not None and name not in _RESERVED

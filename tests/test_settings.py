@@ -58,3 +58,28 @@ def test_a_webhook_is_a_web_address_and_never_shown(monkeypatch: pytest.MonkeyPa
 def test_passwords_in_addresses_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STOCK_ASSETS_WEBHOOK", raising=False)
     assert redact("postgresql://me:secret@host/db is down") == "postgresql://(password)@host/db is down"
+
+
+def test_where_dagster_is_asked_may_hold_a_password_and_where_people_open_it_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("STOCK_ASSETS_DAGSTER_UI_URL", "STOCK_ASSETS_DAGSTER_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert load_settings().dagster_api == load_settings().dagster_ui == "http://127.0.0.1:3000"
+    monkeypatch.setenv("STOCK_ASSETS_DAGSTER_UI_URL", "https://me:s3c@ret@dagster.example.org/")
+    settings = load_settings()
+    assert settings.dagster_ui == "https://dagster.example.org"
+    assert settings.dagster_api == "https://me:s3c@ret@dagster.example.org"
+    assert "ret" not in repr(settings).replace("retrain", "")
+    monkeypatch.setenv("STOCK_ASSETS_DAGSTER_API_URL", "http://webserver:3000")
+    assert load_settings().dagster_api == "http://webserver:3000"
+
+
+@pytest.mark.parametrize(
+    "address", ["me:s3cret@dagster:3000", "ftp://s3cret", "http://[::s3cret", "http://s3cret:x", "http://"]
+)
+def test_an_address_of_dagster_that_no_browser_takes_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_DAGSTER_UI_URL", address)
+    with pytest.raises(InvalidSetting, match=r"^STOCK_ASSETS_DAGSTER_UI_URL is no http or https address") as refused:
+        load_settings()
+    assert "s3cret" not in str(refused.value)

@@ -92,17 +92,11 @@ def read_ticker(name: str) -> str:
     Raises:
         InvalidTicker: for anything that is not a ticker in capitals either, for example `A,B` or `../x`, as typed.
     """
-    from storage.errors import InvalidTicker
-    from storage.tickers import validate_ticker
+    from storage import tickers
 
-    try:
-        return validate_ticker(name)
-    except InvalidTicker as as_typed:
-        try:
-            ticker = validate_ticker(name.upper() if name.isascii() else name)
-        except InvalidTicker:
-            raise as_typed from None
-    note(f"note: {name!r} is read as {ticker}")
+    ticker = tickers.read_ticker(name)
+    if ticker != name:
+        note(f"note: {name!r} is read as {ticker}")
     return ticker
 
 

@@ -10,7 +10,6 @@ import typer
 
 from stock_assets.cli.batches import execute_all
 from stock_assets.cli.context import note, open_home, output, read_tickers, require_writable
-from stock_assets.cli.one_source import SourceIsFixed, require_one_source
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
 
@@ -237,6 +236,9 @@ def _obstacle(lake: "Lake", settings: Settings, job: str, ticker: str, options: 
         return f"it has no bars in {settings.home} — `stock-assets run --ticker {ticker}`"
     if job in ("forecast", "backtest", "leak_audit", "drift_check") and lake.read("models", ticker=ticker).empty:
         return f"it was never trained in {settings.home} — `stock-assets run --ticker {ticker}`"
+    from storage.errors import SourceIsFixed
+    from storage.universe import require_one_source
+
     try:
         require_one_source(lake, ticker, options.source)
     except SourceIsFixed as error:

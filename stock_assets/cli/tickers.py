@@ -8,7 +8,6 @@ import typer
 
 from stock_assets.cli.context import note, open_home, output, read_tickers, require_known, require_writable
 from stock_assets.cli.layout import MISSING, is_missing
-from stock_assets.cli.one_source import require_one_source
 from stock_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ def add(
     """Add tickers to the universe. The next `stock-assets run` fetches, trains and forecasts them."""
     if csv_dir is not None and source != "csv":
         raise typer.BadParameter("it goes with --source csv", param_hint="--csv-dir")
+    from storage.universe import require_one_source
+
     settings = open_home()
     tickers = read_tickers(names)
     _require_known_to(source, csv_dir or settings.csv_dir, tickers)
@@ -89,6 +90,8 @@ def remove(names: Names) -> None:
 
     Added again, a ticker goes on with the bars it has. To begin anew, use another home (STOCK_ASSETS_HOME).
     """
+    from storage.universe import remove_ticker
+
     settings = open_home()
     tickers = read_tickers(names)
     known: set[str] = set()
@@ -98,7 +101,7 @@ def remove(names: Names) -> None:
     require_known(tickers, known, settings.home, if_none="there is nothing to remove")
     lake = _open_lake(settings)
     for ticker in tickers:
-        lake.delete("tickers", ticker=ticker)
+        remove_ticker(lake, ticker)
         note(f"{ticker}: removed from the universe; its bars, models and forecasts stay")
     _forget_partitions(settings, tickers)
     _publish(settings)
@@ -123,27 +126,17 @@ def _require_known_to(source: str, csv_dir: Path | None, tickers: list[str]) -> 
 
 
 def _add(lake: "Lake", ticker: str, source: str) -> None:
-    import pandas as pd
+    from storage.universe import add_ticker
 
     stored = lake.read("tickers", ticker=ticker)
-    if len(stored) and source in ("", stored["source"].iloc[0]):
-        note(f"{ticker}: there already, status {stored['status'].iloc[0]}")
-        return
-    row = {
-        "ticker": ticker,
-        "calendar": None,
-        "currency": None,
-        "source": source or None,
-        "status": "added",
-        "reason": None,
-        "updated_at": pd.Timestamp(datetime.now(UTC)),
-    }
-    lake.write("tickers", pd.DataFrame([row]), ticker=ticker)
-    if stored.empty:
-        note(f"{ticker}: added")
-    else:
-        before = stored["source"].iloc[0]
-        note(f"{ticker}: source {'undecided' if is_missing(before) else before} → {source}")
+    match add_ticker(lake, ticker, source, now=datetime.now(UTC)):
+        case "added":
+            note(f"{ticker}: added")
+        case "kept":
+            note(f"{ticker}: there already, status {stored['status'].iloc[0]}")
+        case "source changed":
+            before = stored["source"].iloc[0]
+            note(f"{ticker}: source {'undecided' if is_missing(before) else before} → {source}")
 
 
 def _show_in_dagster(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from storage.errors import InvalidTicker
-from storage.tickers import validate_ticker
+from storage.tickers import read_ticker, validate_ticker
 
 
 @pytest.mark.parametrize("name", ["AAPL", "BRK-B", "^GSPC", "BF.B", "M&M.NS", "EURUSD=X", "0700.HK", "CON.DE", "F"])
@@ -38,3 +38,10 @@ def test_names_of_devices_are_said_to_be_reserved(name: str) -> None:
 def test_an_empty_name_is_said_to_be_empty() -> None:
     with pytest.raises(InvalidTicker, match=r"'' is not a ticker: it is empty, expected 1–20 of A–Z"):
         validate_ticker("")
+
+
+def test_small_letters_are_read_as_capitals_and_nothing_else_is_changed() -> None:
+    assert read_ticker("brk-b") == "BRK-B"
+    for name in ("ß", "a b", "../x", "con"):
+        with pytest.raises(InvalidTicker, match=f"^'{name}' is not a ticker"):
+            read_ticker(name)

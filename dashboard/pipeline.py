@@ -1,0 +1,186 @@
+"""The pipeline as the dashboard sees it: Dagster of the same home, over HTTP.
+
+What belongs here: what a person may ask Dagster to do. What does not: the state of runs (`pipeline_runs.py`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from dashboard.dagster_api import DagsterApi, NotOurDagster, RefusedByDagster
+from dashboard.pipeline_runs import PARTITION_TAG, Runs
+from stock_assets.errors import StockAssetsError
+from stock_assets.settings import Settings
+from storage.tickers import validate_ticker
+
+Job = Literal["lineage", "train", "forecast"]
+"""Everything, for a ticker without bars or models; training on the bars at hand; the daily update."""
+_PARTITIONS = "ticker"
+_DAEMONS = {"SENSOR": "sensors", "QUEUED_RUN_COORDINATOR": "queued runs"}
+
+_LOCATIONS = """{ workspaceOrError {
+  __typename
+  ... on Workspace { locationEntries { name loadStatus locationOrLoadError {
+    __typename
+    ... on RepositoryLocation { repositories { name pipelines { name } } }
+    ... on PythonError { message }
+  } } }
+} }"""
+_JOB = """query($job: PipelineSelector!) { pipelineOrError(params: $job) {
+  __typename
+  ... on Pipeline { metadataEntries { label ... on TextMetadataEntry { text } } }
+} }"""
+_KNOWN_TICKERS = """{ assetNodeOrError(assetKey: {path: ["prices"]}) {
+  __typename ... on AssetNode { partitionKeys }
+} }"""
+_LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
+  __typename
+  ... on LaunchRunSuccess { run { runId } }
+  ... on RunConfigValidationInvalid { errors { message } }
+  ... on UnauthorizedError { message }
+  ... on PythonError { message }
+} }"""
+_TERMINATE = """mutation($id: String!) { terminateRun(runId: $id) {
+  __typename
+  ... on TerminateRunFailure { message }
+  ... on RunNotFoundError { message }
+  ... on UnauthorizedError { message }
+  ... on PythonError { message }
+} }"""
+_ADD = """mutation($def: String!, $key: String!, $repository: RepositorySelector!) {
+  addDynamicPartition(partitionsDefName: $def, partitionKey: $key, repositorySelector: $repository) {
+    __typename ... on UnauthorizedError { message } ... on PythonError { message }
+  }
+}"""
+_DELETE = """mutation($def: String!, $keys: [String!]!, $repository: RepositorySelector!) {
+  deleteDynamicPartitions(partitionsDefName: $def, partitionKeys: $keys, repositorySelector: $repository) {
+    __typename ... on UnauthorizedError { message } ... on PythonError { message }
+  }
+}"""
+_HEALTH = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
+
+
+class UnknownPartition(StockAssetsError):
+    """Dagster knows no such ticker: a run of it would be accepted and then fail."""
+
+
+class RunUnderWay(StockAssetsError):
+    """The ticker has a run already."""
+
+
+class Pipeline:
+    """Dagster of one home. Threads may share it; every call is a request or a few, so call it outside the event loop.
+
+    Args:
+        settings: of the home; its `dagster_api` is asked, its `dagster_ui` is linked.
+
+    All calls raise DagsterNotRunning, NotOurDagster, AccessDenied or RefusedByDagster: see `dagster_api.py`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Ask nothing yet."""
+        self._home = settings.home
+        self._api = DagsterApi(settings.dagster_api)
+        self.runs = Runs(self._api, settings.dagster_ui)
+
+    def require_ours(self) -> Mapping[str, str]:
+        """Find this project in Dagster, and make sure that it works for this home. Returns its GraphQL selector.
+
+        Raises:
+            NotOurDagster: it is not loaded (yet), or its home is another one.
+        """
+        selector = self._find()
+        job = self._api.ask(_JOB, job={**selector, "pipelineName": "lineage"})["pipelineOrError"]
+        entries = {entry["label"]: entry.get("text") for entry in job.get("metadataEntries", ())}
+        if entries.get("home") != str(self._home):
+            raise NotOurDagster(
+                f"Dagster at {self._api.url} works for {entries.get('home')}, this dashboard shows {self._home}",
+                cure="start both with the same STOCK_ASSETS_HOME, or correct STOCK_ASSETS_DAGSTER_UI_URL",
+            )
+        return selector
+
+    def launch(self, job: Job, ticker: str) -> str:
+        """Start a run and return its id. It is queued first; `runs.one` says how far it is.
+
+        Raises:
+            UnknownPartition: Dagster has no such ticker. RunUnderWay: the ticker has a run already.
+        """
+        validate_ticker(ticker)
+        selector = self.require_ours()
+        if ticker not in self._known_tickers():
+            raise UnknownPartition(
+                f"Dagster knows no ticker {ticker}", cure="add it to the universe; its sensor takes up to 30 s"
+            )
+        busy = self.runs.under_way(ticker)
+        if busy:
+            raise RunUnderWay(f"{ticker} has a run already: {busy[0].job}", cure="wait until it is over, or stop it")
+        params = {
+            "selector": {**selector, "pipelineName": job},
+            "mode": "default",
+            "executionMetadata": {"tags": [{"key": PARTITION_TAG, "value": ticker}]},
+        }
+        answer = self._api.ask(_LAUNCH, params=params)["launchRun"]
+        return str(_require(answer, "LaunchRunSuccess", "did not start the run")["run"]["runId"])
+
+    def terminate(self, run_id: str) -> None:
+        """Ask a run to stop. It ends as CANCELED; finished fits are kept."""
+        answer = self._api.ask(_TERMINATE, id=run_id)["terminateRun"]
+        _require(answer, "TerminateRunSuccess", "did not stop the run")
+
+    def add_partition(self, ticker: str) -> None:
+        """Make a ticker known to Dagster; known ones stay."""
+        selector = self.require_ours()
+        answer = self._api.ask(_ADD, **{"def": _PARTITIONS, "key": validate_ticker(ticker), "repository": selector})
+        if answer["addDynamicPartition"]["__typename"] != "DuplicateDynamicPartitionError":
+            _require(answer["addDynamicPartition"], "AddDynamicPartitionSuccess", f"did not add {ticker}")
+
+    def forget_partition(self, ticker: str) -> None:
+        """Take a ticker away from Dagster. What was made of it stays in the lake.
+
+        Raises:
+            RunUnderWay: a run of it would write its row of `tickers` again.
+        """
+        selector = self.require_ours()
+        busy = self.runs.under_way(validate_ticker(ticker))
+        if busy:
+            raise RunUnderWay(f"{ticker} has a run under way: {busy[0].job}", cure="wait until it is over, or stop it")
+        answer = self._api.ask(_DELETE, **{"def": _PARTITIONS, "keys": [ticker], "repository": selector})
+        _require(answer["deleteDynamicPartitions"], "DeleteDynamicPartitionsSuccess", f"did not remove {ticker}")
+
+    def sleeping(self) -> list[str]:
+        """What does not happen because a part of Dagster's daemon is not running, in words; empty: all of it runs."""
+        daemons = self._api.ask(_HEALTH)["instance"]["daemonHealth"]["allDaemonStatuses"]
+        return [
+            _DAEMONS[one["daemonType"]]
+            for one in daemons
+            if one["daemonType"] in _DAEMONS and one["required"] and not one["healthy"]
+        ]
+
+    def _known_tickers(self) -> set[str]:
+        answer = self._api.ask(_KNOWN_TICKERS)["assetNodeOrError"]
+        return set(answer.get("partitionKeys", ()))
+
+    def _find(self) -> Mapping[str, str]:
+        answer = self._api.ask(_LOCATIONS)["workspaceOrError"]
+        problems = []
+        for entry in answer.get("locationEntries", ()):
+            loaded = entry["locationOrLoadError"] or {"__typename": "nothing"}
+            for repository in loaded.get("repositories", ()):
+                if "lineage" in {job["name"] for job in repository["pipelines"]}:
+                    return {"repositoryName": repository["name"], "repositoryLocationName": entry["name"]}
+            if entry["loadStatus"] == "LOADING":
+                problems.append(f"{entry['name']} is still loading")
+            elif loaded["__typename"] == "PythonError":
+                problems.append(f"{entry['name']} failed to load: {loaded['message'].strip().partition(chr(10))[0]}")
+        why = "; ".join(problems) or "no code location has the job `lineage`"
+        raise NotOurDagster(
+            f"Dagster at {self._api.url} does not have this project loaded: {why}",
+            cure="wait a moment, or see its page Deployment",
+        )
+
+
+def _require(answer: Mapping[str, Any], typename: str, what: str) -> Mapping[str, Any]:
+    if answer["__typename"] == typename:
+        return answer
+    errors = answer.get("errors") or [answer]
+    reason = str(errors[0].get("message") or answer["__typename"]).strip().partition("\n")[0]
+    raise RefusedByDagster(f"Dagster {what}: {reason}", cure="see its log, or its UI")

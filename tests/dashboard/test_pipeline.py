@@ -1,0 +1,136 @@
+"""Runs started over HTTP in a real Dagster: followed to their end, stopped, refused."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dashboard.dagster_api import NotOurDagster
+from dashboard.pipeline import Pipeline, RunUnderWay, UnknownPartition
+from dashboard.pipeline_runs import Run
+from stock_assets.forecasting.models import discover
+from stock_assets.settings import Settings
+from storage.errors import InvalidTicker
+from storage.lake import Lake
+from storage.universe import add_ticker, remove_ticker
+from tests.assets.conftest import open_desk
+from tests.dagster_dev import dagster_dev
+
+PATIENCE_S = 600
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A home in which AAPL is trained, and the Dagster that works for it."""
+
+    settings: Settings
+    pipeline: Pipeline
+
+    def follow(self, run_id: str) -> list[Run]:
+        """What is told of a run until it is over."""
+        told = [self.pipeline.runs.one(run_id)]
+        deadline = time.monotonic() + PATIENCE_S
+        while not told[-1].is_over:
+            assert time.monotonic() < deadline, told[-1]
+            time.sleep(0.3)
+            told.append(self.pipeline.runs.one(run_id))
+        return told
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    folder = tmp_path_factory.mktemp("platform")
+    with open_desk(folder) as desk:
+        assert desk.run("AAPL", models=tuple(discover())).reason is None
+        settings = desk.settings
+    with dagster_dev(settings.home, folder / "log") as ui:
+        settings = replace(settings, dagster_ui="http://localhost:1", dagster_api=ui.url)
+        yield Platform(settings, Pipeline(settings))
+
+
+@pytest.mark.slow
+def test_a_daily_update_is_followed_from_the_queue_to_its_end(platform: Platform) -> None:
+    before = Lake(platform.settings.lake_dir).read("tickers", ticker="AAPL")["updated_at"].iloc[0]
+    assert platform.pipeline.sleeping() == []
+    run_id = platform.pipeline.launch("forecast", "AAPL")
+    told = platform.follow(run_id)
+    shares = [run.share_done for run in told]
+    assert shares == sorted(shares)
+    assert any(0 < share < 1 for share in shares)
+    assert any("predictions/xgboost" in run.running for run in told) or len(told) < 20
+    last = told[-1]
+    assert (last.job, last.ticker, last.status, last.reason) == ("forecast", "AAPL", "SUCCESS", None)
+    assert last.steps_done == last.steps > 10
+    assert last.requested_at <= last.started_at <= last.ended_at  # type: ignore[operator]
+    assert last.url == f"http://localhost:1/runs/{run_id}"
+    assert Lake(platform.settings.lake_dir).read("tickers", ticker="AAPL")["updated_at"].iloc[0] > before
+
+
+@pytest.mark.slow
+def test_a_training_is_seen_by_all_refuses_a_second_run_and_can_be_stopped(platform: Platform) -> None:
+    run_id = platform.pipeline.launch("train", "AAPL")
+    assert [run.run_id for run in platform.pipeline.runs.under_way("AAPL")] == [run_id]
+    assert run_id in [run.run_id for run in platform.pipeline.runs.under_way()]
+    assert platform.pipeline.runs.under_way("IBM") == []
+    with pytest.raises(RunUnderWay, match=r"^AAPL has a run already: train — wait until it is over, or stop it$"):
+        platform.pipeline.launch("forecast", "AAPL")
+    with pytest.raises(RunUnderWay, match=r"^AAPL has a run under way: train"):
+        platform.pipeline.forget_partition("AAPL")
+    deadline = time.monotonic() + PATIENCE_S
+    while not platform.pipeline.runs.one(run_id).running:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    platform.pipeline.terminate(run_id)
+    assert platform.follow(run_id)[-1].status == "CANCELED"
+    assert platform.pipeline.runs.under_way("AAPL") == []
+
+
+@pytest.mark.slow
+def test_a_ticker_its_source_does_not_have_fails_with_the_reason_and_can_be_forgotten(platform: Platform) -> None:
+    pipeline = platform.pipeline
+    pipeline.add_partition("ZZZZ")
+    pipeline.add_partition("ZZZZ")  # known already
+    run_id = pipeline.launch("lineage", "ZZZZ")
+    last = platform.follow(run_id)[-1]
+    assert last.status == "FAILURE"
+    assert last.reason is not None
+    assert last.reason.startswith("raw_prices: the bundled sample has no ")
+    assert "\n" not in last.reason
+    [failed] = pipeline.runs.newest(5, failed_only=True)
+    assert (failed.run_id, failed.reason) == (run_id, last.reason)
+    assert [run.run_id for run in pipeline.runs.newest(1)] == [run_id]
+    pipeline.forget_partition("ZZZZ")
+    remove_ticker(Lake(platform.settings.lake_dir), "ZZZZ")
+    with pytest.raises(UnknownPartition, match=r"^Dagster knows no ticker ZZZZ — add it to the universe"):
+        pipeline.launch("lineage", "ZZZZ")
+
+
+@pytest.mark.slow
+def test_an_added_ticker_gets_its_first_run_by_itself(platform: Platform) -> None:
+    add_ticker(Lake(platform.settings.lake_dir), "QQQQ", "sample", now=datetime.now(UTC))
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := [run for run in platform.pipeline.runs.newest() if run.ticker == "QQQQ"]):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    assert found[0].job == "lineage"
+    assert platform.follow(found[0].run_id)[-1].status == "FAILURE"  # the sample has no such bars
+
+
+@pytest.mark.slow
+def test_a_hostile_name_starts_nothing(platform: Platform) -> None:
+    for act in (platform.pipeline.add_partition, platform.pipeline.forget_partition):
+        with pytest.raises(InvalidTicker):
+            act("../x")
+    with pytest.raises(InvalidTicker):
+        platform.pipeline.launch("lineage", "A,B")
+
+
+@pytest.mark.slow
+def test_a_dagster_of_another_home_is_not_used(platform: Platform, tmp_path: Path) -> None:
+    other = Pipeline(replace(platform.settings, home=tmp_path))
+    with pytest.raises(NotOurDagster) as refused:
+        other.launch("forecast", "AAPL")
+    assert f"works for {platform.settings.home}, this dashboard shows {tmp_path}" in str(refused.value)
