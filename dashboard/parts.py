@@ -4,8 +4,11 @@ Panel-material-ui's own `Typography` decodes entities into markup, so text goes 
 """
 
 import re
+from collections.abc import Callable
 from html import escape
+from io import StringIO
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewable, Viewer
@@ -106,3 +109,21 @@ def side_by_side(*weighted: tuple[int, Viewable]) -> pmui.Grid:
 def link(text: str, address: str) -> str:
     """An HTML link that opens a new tab."""
     return f'<a href="{escape(address, quote=True)}" target="_blank" rel="noopener">{escape(text)}</a>'
+
+
+def download(name: str, current: Callable[[], pd.DataFrame]) -> pmui.FileDownload:
+    """A button that saves what is shown as `name`.csv.
+
+    Args:
+        name: stem of the file.
+        current: gives the rows at the moment of the click.
+    """
+
+    def csv() -> StringIO:
+        button.data = None  # the browser saves when this changes: the same rows must be saved a second time too
+        return StringIO(current().to_csv(index=False))
+
+    button = pmui.FileDownload(
+        callback=csv, filename=f"{name}.csv", label="CSV", auto=True, size="small", variant="outlined", width=96
+    )
+    return button

@@ -21,6 +21,8 @@ _TEXTS = {
     "signed_percent": "(value >= 0 ? '+' : '−') + Math.abs(100 * value).toFixed(2) + ' %'",
     "p_value": "value < 0.001 ? '< 0.001' : value.toFixed(3)",
 }
+_WORDS = ("text", "link")
+_SEARCH = {"type": "input", "func": "like", "placeholder": "search"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Column:
     Attributes:
         name: column of the frame; its meaning in the contracts is the tooltip of the heading.
         title: heading.
-        kind: text, or how its numbers are written: price, number, count, percent, signed_percent, p_value.
+        kind: text; link, whose values are addresses of ours; or how its numbers are written: price, number, count,
+            percent, signed_percent, p_value.
         help: the tooltip, where the contracts have no such column.
     """
 
@@ -43,14 +46,16 @@ class Column:
 class Grid:
     """A grid that people sort and filter. `show` changes its rows; the widget stays the same."""
 
-    def __init__(self, columns: Sequence[Column], *, page_size: int | None = None) -> None:
-        """Build it, without rows."""
+    def __init__(self, columns: Sequence[Column], *, page_size: int | None = None, filters: bool = False) -> None:
+        """Build it, without rows; with `filters`, texts can be searched below their headings."""
         self.columns = columns
+        texts = [column.name for column in columns if column.kind == "text"]
         self.layout = pn.widgets.Tabulator(
             pd.DataFrame(columns=[column.name for column in columns]),
             titles={column.name: column.title for column in columns},
             formatters={column.name: _formatter(column.kind) for column in columns},
-            text_align={column.name: "left" if column.kind == "text" else "right" for column in columns},
+            text_align={column.name: "left" if column.kind in _WORDS else "right" for column in columns},
+            header_filters=dict.fromkeys(texts, _SEARCH) if filters else {},
             header_tooltips={column.name: column.help or meaning(column.name) for column in columns},
             pagination="local" if page_size else None,
             **({"page_size": page_size} if page_size else {}),
@@ -78,5 +83,8 @@ def meaning(column: str) -> str:
 def _formatter(kind: str) -> CellFormatter | dict[str, Any]:
     if kind == "text":
         return HTMLTemplateFormatter(template="<%- value ?? '—' %>")  # <%- escapes
+    if kind == "link":
+        link = "<a href='<%- value %>' target='_blank' rel='noopener'>open</a>"
+        return HTMLTemplateFormatter(template=f"<% if (value) {{ %>{link}<% }} else {{ %>—<% }} %>")
     written = f"(value === null || value === undefined || Number.isNaN(value)) ? '—' : {_TEXTS[kind]}"
     return HTMLTemplateFormatter(template=f"<%= {written} %>")

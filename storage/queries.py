@@ -110,6 +110,29 @@ def track_record(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     return _select(reader, "SELECT * FROM track_record", where, order="ticker, target_session, model")
 
 
+def live_performance(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
+    """The view `live_performance`: rolling live skill and coverage of each model, by target session."""
+    where = {"ticker": ticker}
+    return _select(reader, "SELECT * FROM live_performance", where, order="ticker, model, target_session")
+
+
+def calibration(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
+    """Coverage of each interval beside its level, by ticker, scheme, role, model and level."""
+    order = "ticker, scheme, role, model, level"
+    return _select(reader, "SELECT * FROM calibration", {"ticker": ticker}, order=order)
+
+
+def pooled_evaluation(reader: Reader) -> pd.DataFrame:
+    """Each model over all tickers at once, by scheme and role, the highest skill first."""
+    return _select(reader, "SELECT * FROM pooled_evaluation", {}, order="scheme, role, skill DESC, model")
+
+
+def discoveries(reader: Reader, *, scheme: str | None = None, role: str | None = None) -> pd.DataFrame:
+    """The tickers on which a model beats the random walk, after the correction for having tested all of them."""
+    where = {"scheme": scheme, "role": role, "is_discovery": True}
+    return _select(reader, "SELECT * FROM discoveries", where, order="scheme, role, ticker, adjusted_p, model")
+
+
 def forecasts(reader: Reader, ticker: str | None = None, model: str | None = None) -> pd.DataFrame:
     """The forecast log, by ticker, model and as-of session."""
     where = {"ticker": ticker, "model": model}
