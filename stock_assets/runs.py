@@ -106,13 +106,14 @@ def open_instance(settings: Settings, *, for_many: bool = False) -> Iterator[dg.
 
     Args:
         settings: of the home.
-        for_many: keep its databases open, since this process itself makes many runs. The files are the same.
+        for_many: keep its databases open, since this process itself makes many runs. The files are the same. Nothing
+            changes where PostgreSQL is chosen.
     """
     prepare_dagster(settings)
     reference = InstanceRef.from_dir(
         str(settings.dagster_dir),
         config_dir=str(Path(__file__).parent),
-        overrides={"storage": _OPEN_STORAGE} if for_many else {},
+        overrides={"storage": _OPEN_STORAGE} if for_many and not settings.dagster_postgres else {},
     )
     with dg.DagsterInstance.from_ref(reference) as instance:
         sync_partitions(instance, Lake(settings.lake_dir).read("tickers")["ticker"])

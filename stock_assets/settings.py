@@ -51,6 +51,7 @@ class Settings:
         dagster_api: where the dashboard asks Dagster's webserver; by default the same. May hold a password.
         evidently_ui: where `evidently ui` is opened, for links.
         dashboard_password: what the dashboard asks for; empty: nothing. A secret.
+        dagster_postgres: address of the PostgreSQL database that Dagster keeps its runs in; empty: the home. A secret.
         mlflow_versions: registered versions kept of each model of a ticker.
         retrain_days: age in days at which models are trained again; None: never for age alone.
         pinned: tickers whose drift report is written every session, drifted or not.
@@ -67,6 +68,7 @@ class Settings:
     dagster_api: str = field(default="http://127.0.0.1:3000", repr=False)
     evidently_ui: str = "http://127.0.0.1:8000"
     dashboard_password: str = field(default="", repr=False)
+    dagster_postgres: str = field(default="", repr=False)
     mlflow_versions: int = 10
     retrain_days: int | None = 7
     pinned: frozenset[str] = frozenset()
@@ -125,6 +127,7 @@ def load_settings() -> Settings:
         dagster_api=_dagster(env, "STOCK_ASSETS_DAGSTER_API_URL", "STOCK_ASSETS_DAGSTER_UI_URL"),
         evidently_ui=(env.get("STOCK_ASSETS_EVIDENTLY_UI_URL") or "http://127.0.0.1:8000").rstrip("/"),
         dashboard_password=env.get("STOCK_ASSETS_DASHBOARD_PASSWORD", ""),
+        dagster_postgres=_postgres(env.get("STOCK_ASSETS_DAGSTER_POSTGRES_URL", "")),
         mlflow_versions=_count("STOCK_ASSETS_MLFLOW_VERSIONS", env.get("STOCK_ASSETS_MLFLOW_VERSIONS") or "10"),
         retrain_days=_days("STOCK_ASSETS_RETRAIN_DAYS", env.get("STOCK_ASSETS_RETRAIN_DAYS") or "7"),
         pinned=frozenset(filter(None, re.split(r"[,\s]+", env.get("STOCK_ASSETS_PINNED", "")))),
@@ -142,6 +145,15 @@ def redact(text: str) -> str:
 def _webhook(given: str) -> str:
     if given and not given.startswith(("https://", "http://")):
         raise InvalidSetting("STOCK_ASSETS_WEBHOOK is no http or https address", cure="correct it or leave it empty")
+    return given
+
+
+def _postgres(given: str) -> str:
+    if given and not given.startswith("postgresql://"):
+        raise InvalidSetting(
+            "STOCK_ASSETS_DAGSTER_POSTGRES_URL is no postgresql:// address",
+            cure="write it as postgresql://user:password@host:5432/database, or leave it empty for SQLite in the home",
+        )
     return given
 
 
@@ -231,7 +243,8 @@ def choose_keras_backend() -> None:
 
 
 def prepare_dagster(settings: Settings) -> None:
-    """Name the home and Dagster's folder to this process and those it starts, as `.env` does for `dagster dev`."""
+    """Name the home and Dagster's store to this process and those it starts, as `.env` does for `dagster dev`."""
     settings.dagster_dir.mkdir(parents=True, exist_ok=True)
     os.environ["STOCK_ASSETS_HOME"] = str(settings.home)
     os.environ["STOCK_ASSETS_DAGSTER_DIR"] = str(settings.dagster_dir)
+    os.environ["STOCK_ASSETS_DAGSTER_POSTGRES_URL"] = settings.dagster_postgres

@@ -83,3 +83,15 @@ def test_an_address_of_dagster_that_no_browser_takes_is_refused(monkeypatch: pyt
     with pytest.raises(InvalidSetting, match=r"^STOCK_ASSETS_DAGSTER_UI_URL is no http or https address") as refused:
         load_settings()
     assert "s3cret" not in str(refused.value)
+
+
+def test_the_address_of_dagsters_store_is_postgresqls_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = "postgresql://dagster:S3CRET@127.0.0.1:5432/dagster"
+    monkeypatch.setenv("STOCK_ASSETS_DAGSTER_POSTGRES_URL", address)
+    settings = load_settings()
+    assert settings.dagster_postgres == address
+    assert "S3CRET" not in repr(settings)
+    monkeypatch.setenv("STOCK_ASSETS_DAGSTER_POSTGRES_URL", "mysql://dagster:S3CRET@127.0.0.1/dagster")
+    with pytest.raises(InvalidSetting, match="POSTGRES_URL is no postgresql:// address") as refused:
+        load_settings()
+    assert "S3CRET" not in str(refused.value)

@@ -27,6 +27,8 @@ def backup(
     content = back_up(settings.home, file.expanduser(), made_at=datetime.now(UTC), progress=_say)
     size = file.expanduser().stat().st_size
     typer.echo(f"{content.files:,} files, {content.size / _MIB:,.1f} MiB, in {file} ({size / _MIB:,.1f} MiB)")
+    if settings.dagster_postgres:
+        note("Dagster's runs are in PostgreSQL and not in this file: save them with pg_dump (docs/deploy.md)")
 
 
 def restore(

@@ -13,7 +13,12 @@ from tests.project.sources import ROOT, modules
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RUNTIME = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
-DEVELOPMENT = {canonicalize_name(Requirement(line).name) for line in PROJECT["optional-dependencies"]["dev"]}
+EXTRAS = {
+    extra: {canonicalize_name(Requirement(line).name) for line in lines} - {PROJECT["name"]}
+    for extra, lines in PROJECT["optional-dependencies"].items()
+}
+DEVELOPMENT = EXTRAS["dev"]
+OPTIONAL = set().union(*EXTRAS.values()) - DEVELOPMENT
 # The platform's services, which later work builds on; part of the installation from the first release on.
 PLATFORM = {"dagster-webserver", "dagster-mlflow", "mlflow", "evidently", "panel", "panel-material-ui"}
 USED_BY_LIBRARIES = {
@@ -36,15 +41,15 @@ def _distributions(*folders: str) -> set[str]:
 
 
 def test_every_import_of_the_packages_is_a_declared_dependency() -> None:
-    assert _distributions() - RUNTIME == set()
+    assert _distributions() - RUNTIME - OPTIONAL == set()
 
 
 def test_every_declared_dependency_is_used() -> None:
-    assert RUNTIME - _distributions() - PLATFORM - set(USED_BY_LIBRARIES) == set()
+    assert (RUNTIME | OPTIONAL) - _distributions() - PLATFORM - set(USED_BY_LIBRARIES) == set()
 
 
 def test_tests_and_scripts_import_only_what_the_development_installation_brings() -> None:
-    assert _distributions("tests", "benchmarks", "docs") - RUNTIME - DEVELOPMENT == set()
+    assert _distributions("tests", "benchmarks", "docs") - RUNTIME - OPTIONAL - DEVELOPMENT == set()
     assert DEVELOPMENT - _distributions("tests", "benchmarks", "docs") - TOOLS == set()
 
 
@@ -52,7 +57,7 @@ def test_everything_that_is_installed_for_us_is_pinned_to_the_version_that_is_in
     pins = _pins()
     wrong = {
         name: (version, pins.get(name))
-        for name, version in _closure([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]).items()
+        for name, version in _closure(sorted(RUNTIME | OPTIONAL | DEVELOPMENT)).items()
         if not PINNED_BY_TORCH.match(name) and Version(version).public != pins.get(name)
     }
     assert wrong == {}
