@@ -27,7 +27,7 @@ def up(
         bool | None,
         typer.Option(
             "--open/--no-open",
-            help="Open the dashboard in a browser once it answers. Default: where there are a terminal and a display.",
+            help="Open the dashboard in a browser once everything answers. Default: at a terminal with a display.",
             show_default=False,
         ),
     ] = None,

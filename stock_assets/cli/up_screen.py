@@ -24,7 +24,7 @@ class Screen:
     Args:
         services: that are started.
         home: for their logs.
-        opens: the service whose address is opened in a browser at its first answer; empty: none.
+        opens: the service whose address is opened in a browser once all have been started; empty: none.
     """
 
     def __init__(self, services: Sequence[Service], home: Path, *, opens: str) -> None:
@@ -51,28 +51,35 @@ class Screen:
     def tell(self, news: News) -> None:
         """Show one thing that happened."""
         if news.kind is Kind.SETTLED:
-            self._progress.stop()
-            output().print(self._addresses())
+            self._settled()
             return
         for line in news.log_tail:
             self._console.print(f"  {escape(news.service)} | {escape(line)}", style="dim", soft_wrap=True)
         self._console.print(escape(news.text), style=_STYLES[news.kind], soft_wrap=True)
         if news.kind is Kind.ANSWERS:
-            self._answers(news.service)
+            self._progress.update(self._tasks[news.service], visible=False)
+            self._answering.add(news.service)
         else:
             self._answering.discard(news.service)
 
-    def _answers(self, name: str) -> None:
-        self._progress.update(self._tasks[name], visible=False)
-        self._answering.add(name)
-        if name == self._opens:
-            self._opens = ""
-            webbrowser.open(next(one.address for one in self._services if one.name == name))
+    def _settled(self) -> None:
+        self._progress.stop()
+        output().print(self._addresses())
+        self._console.print("Ctrl-C stops everything.")
+        for one in self._services:
+            if one.name == self._opens and one.name in self._answering:
+                webbrowser.open(one.address)
 
     def _addresses(self) -> Table:
         table = Table("service", "", "address", "log", box=None, pad_edge=False, padding=(0, 2, 0, 0))
         table.header_style = "bold"
         for one in self._services:
             state = "[green]answers[/]" if one.name in self._answering else "[red]does not answer[/]"
-            table.add_row(one.name, state, one.address, escape(str(log_of(self._home, one.name))))
+            table.add_row(one.name, state, one.address, escape(_short(log_of(self._home, one.name))))
         return table
+
+
+def _short(path: Path) -> str:
+    """As it can be opened from here, without what goes without saying."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

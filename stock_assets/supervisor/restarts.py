@@ -19,7 +19,7 @@ class Limits:
     restarts: int = 5
     within: float = 600
     first_wait: float = 1
-    answer: float = 180
+    answer: float = 300
     grace: float = 20
     look: float = 0.2
 

@@ -50,7 +50,7 @@ def platform(settings: Settings, ports: Ports, run_dir: Path, without: Set[str] 
     for folder in (settings.dagster_dir, settings.mlflow_dir, settings.evidently_dir):
         folder.mkdir(parents=True, exist_ok=True)
     own = _environment(settings, ports, without)
-    found = [*_dagster(settings, ports, run_dir, own), _dashboard(ports, own)]
+    found = [_dashboard(ports, own), *_dagster(settings, ports, run_dir, own)]
     if "mlflow" not in without:
         found.append(_mlflow(settings, ports, own))
     if "evidently" not in without:

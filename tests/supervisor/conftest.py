@@ -35,9 +35,9 @@ def hear_stops() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, *, patience: float = PATIENCE_S) -> Any:
     """The first true answer of `condition`."""
-    give_up = time.monotonic() + PATIENCE_S
+    give_up = time.monotonic() + patience
     while not (found := condition()):
         assert time.monotonic() < give_up, f"waited in vain for {what}"
         time.sleep(0.05)

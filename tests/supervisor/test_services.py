@@ -26,7 +26,7 @@ def _services(settings: Settings, **more: frozenset[str]) -> dict[str, Service]:
 
 def test_every_screen_listens_on_its_port_of_this_machine_alone(settings: Settings) -> None:
     services = _services(settings)
-    assert list(services) == ["code-server", "dagster", "daemon", "dashboard", "mlflow", "evidently"]
+    assert list(services) == ["dashboard", "code-server", "dagster", "daemon", "mlflow", "evidently"]
     for name, port in vars(PORTS).items():
         command = services[name].command
         assert command[command.index("--port") + 1] == str(port) == str(services[name].port)
@@ -51,7 +51,7 @@ def test_an_address_for_links_that_somebody_gave_is_kept(settings: Settings, mon
 
 def test_what_is_left_out_is_not_linked_to(settings: Settings) -> None:
     services = _services(settings, without=frozenset({"mlflow", "evidently"}))
-    assert list(services) == ["code-server", "dagster", "daemon", "dashboard"]
+    assert list(services) == ["dashboard", "code-server", "dagster", "daemon"]
     assert "STOCK_ASSETS_EVIDENTLY_UI_URL" not in services["dashboard"].environment
 
 

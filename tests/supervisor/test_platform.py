@@ -1,0 +1,94 @@
+"""`stock-assets up` as a person starts it: every screen answers, shows this home, and one Ctrl-C ends all of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stock_assets.lineage import record_status
+from storage.lake import Lake
+from tests.supervisor.conftest import free_port, hear_stops, wait_for
+
+pytestmark = pytest.mark.slow
+SCREENS = {"dashboard": "/", "dagster": "/server_info", "mlflow": "/health", "evidently": "/api/projects/"}
+_PATIENCE_S = 400  # Evidently and MLflow alone take half a minute of a processor to load
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, int]]]:
+    """The command on a home whose automation has nothing to do, with the port of each screen."""
+    home, ports = tmp_path / "home", {name: free_port() for name in SCREENS}
+    record_status(Lake(home / "lake"), "AAPL", "failed", source="sample", reason="prices: a test")
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("STOCK_ASSETS_", "DAGSTER_"))
+    }
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{tmp_path}/opened"\n', encoding="utf-8")
+    browser.chmod(0o755)
+    command = [str(Path(sys.executable).with_name("stock-assets")), "up", "--open"]
+    command += [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
+    with (tmp_path / "talk").open("w") as talk:
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=inherited | {"STOCK_ASSETS_HOME": str(home), "BROWSER": f"{browser} %s"},
+            stdout=subprocess.PIPE,
+            stderr=talk,
+            text=True,
+            preexec_fn=hear_stops,
+        )
+    yield process, ports
+    process.kill()  # its guards end the rest
+    process.wait()
+
+
+def _get(port: int, path: str, body: str | None = None) -> str:
+    data = body.encode() if body else None
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  (loopback)
+        return str(answer.read().decode())
+
+
+def test_every_screen_answers_and_one_ctrl_c_ends_all(
+    up: tuple["subprocess.Popen[str]", dict[str, int]], tmp_path: Path
+) -> None:
+    process, ports = up
+    talk = tmp_path / "talk"
+
+    def answering() -> list[str]:
+        text = talk.read_text(encoding="utf-8")
+        assert process.poll() is None, text
+        assert "started again" not in text, text
+        return [line.split()[0] for line in text.splitlines() if " answers after " in line]
+
+    expected = {*SCREENS, "daemon", "code-server"}
+    wait_for(lambda: expected <= set(answering()), "every service", patience=_PATIENCE_S)
+    opened = wait_for(lambda: (tmp_path / "opened").exists() and (tmp_path / "opened").read_text().strip(), "a browser")
+    assert opened == f"http://127.0.0.1:{ports['dashboard']}"
+    for name, path in SCREENS.items():
+        assert _get(ports[name], path)
+    # The UI knows the lineage and the partitions of this home through the one code server.
+    asked = json.dumps({"query": "{ assetNodes { partitionKeys } }"})
+
+    def partitions() -> list[list[str]]:
+        return [
+            one["partitionKeys"] for one in json.loads(_get(ports["dagster"], "/graphql", asked))["data"]["assetNodes"]
+        ]
+
+    wait_for(lambda: ["AAPL"] in partitions(), "the ticker's partition, which the daemon makes", patience=_PATIENCE_S)
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert len(started) >= 2 * len(expected)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=_PATIENCE_S)
+    assert process.returncode == 0, talk.read_text(encoding="utf-8")
+    assert not [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    for name, port in ports.items():
+        [line] = [line for line in said.splitlines() if line.startswith(f"{name} ")]
+        assert line.split()[1:] == ["answers", f"http://127.0.0.1:{port}", f"home/logs/{name}.log"]
