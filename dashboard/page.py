@@ -122,7 +122,7 @@ class Page:
         """Put an error, with its cure, in place of the view."""
         severity = "info" if isinstance(error, NothingToShow) else "error"
         self._problem.say(severity, words.sentence_case(error.problem), words.sentence_case(error.cure))
-        self._body.visible = False
+        self._body.visible = not self.view.needs_data
 
     def _surround(self, dark: bool) -> pmui.Page:
         head = pn.FlexBox(self._title, self.choices.layout, justify_content="space-between", align_items="center")
@@ -162,6 +162,7 @@ def opener(view: type[View], context: Context) -> Callable[[], pmui.Page]:
         address = {name: values[0].decode() for name, values in pn.state.session_args.items() if values}
         page = Page(view(context), context, address, dark=pn.state.cookies.get(_THEME_COOKIE) == "dark")
         pn.state.add_periodic_callback(page.refresh, period=_LOOK_EVERY_MS)
+        page.view.start()
         return page.root
 
     return open_page

@@ -80,6 +80,45 @@ class Notice(Viewer):
         return self._pane
 
 
+class Confirm(pn.viewable.Viewer):
+    """A question with two answers, hidden until it is asked."""
+
+    def __init__(self) -> None:
+        """Hidden."""
+        super().__init__()
+        self._act: Callable[[], None] | None = None
+        self._question = Text()
+        self.yes = pmui.Button(variant="contained", size="small", color="warning")
+        self.no = pmui.Button(label="Not now", variant="text", size="small")
+        self.yes.on_click(lambda _: self._answer())
+        self.no.on_click(lambda _: self.hide())
+        self._column = pn.Column(
+            self._question, pn.FlexBox(self.yes, self.no, gap="8px"), visible=False, sizing_mode="stretch_width"
+        )
+
+    def ask(self, question: str, verb: str, act: Callable[[], None]) -> None:
+        """Ask; `act` is called if the answer is `verb`."""
+        self._act = act
+        self._question.say(question)
+        self.yes.label = verb
+        self._column.visible = True
+
+    def hide(self) -> None:
+        """Take the question back."""
+        self._act = None
+        self._column.visible = False
+
+    def _answer(self) -> None:
+        act = self._act
+        self.hide()
+        if act is not None:
+            act()
+
+    def __panel__(self) -> Viewable:
+        """The question above its answers."""
+        return self._column
+
+
 def marked(text: str) -> str:
     """Text as HTML that shows it as it is, but for `commands`, which look like commands."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

@@ -162,3 +162,8 @@ def newest_sessions(reader: Reader) -> pd.DataFrame:
         "FROM tickers JOIN prices USING (ticker) GROUP BY ALL ORDER BY ticker",
         [],
     )
+
+
+def trained_tickers(reader: Reader) -> pd.DataFrame:
+    """Tickers that have stored models, in order."""
+    return reader.frame("SELECT DISTINCT ticker FROM models ORDER BY ticker", [])

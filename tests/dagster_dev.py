@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 from stock_assets.settings import PROJECT_ROOT
 from tests.assets.conftest import hear_ctrl_c
+from tests.dashboard.servers import free_port
 
 _ASSETS = "{ assetNodes { id } }"
 
@@ -40,13 +40,6 @@ class Ui:
             return bool(self.ask(_ASSETS)["assetNodes"])
         except OSError:
             return False
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class View(ABC):
         question: the one it answers, its title; `{ticker}` is filled in.
         controls: what people choose above it.
         terms: entries of the glossary that it shows (`glossary.py`).
+        needs_data: whether there is nothing to see before something is published.
     """
 
     name: ClassVar[str]
@@ -58,6 +59,7 @@ class View(ABC):
     question: ClassVar[str]
     controls: ClassVar[tuple[Control, ...]] = (Control.TICKER,)
     terms: ClassVar[tuple[str, ...]] = ()
+    needs_data: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
         """Keep what the page was given. Children build their charts and tables here, empty."""
@@ -66,6 +68,9 @@ class View(ABC):
     @abstractmethod
     def layout(self) -> Viewable:
         """What is shown below the title; called once a session."""
+
+    def start(self) -> None:  # noqa: B027 (most pages have nothing to begin)
+        """Begin what goes on while the page is open in a browser."""
 
     @abstractmethod
     def update(self, shown: Snapshot, selection: Selection) -> None:

@@ -12,7 +12,7 @@ from dashboard import dagster_api
 from dashboard.dagster_api import AccessDenied, DagsterApi, DagsterNotRunning, NotOurDagster, RefusedByDagster
 from dashboard.pipeline import Pipeline
 from stock_assets.settings import Settings
-from tests.dagster_dev import free_port
+from tests.dashboard.servers import free_port
 
 Serve = Callable[..., str]
 

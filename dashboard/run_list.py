@@ -1,0 +1,132 @@
+"""Runs as a list: how far the ones under way are, and how the last ones ended."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from html import escape
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewable
+
+from dashboard.parts import Text, link
+from dashboard.pipeline_runs import Run
+from dashboard.theme import DOWN, NEUTRAL, UP
+
+JOBS = {
+    "lineage": "first run: bars, training, forecast",
+    "train": "training",
+    "forecast": "daily update",
+    "fetch": "new bars",
+    "backtest": "backtest and review",
+    "leak_audit": "leak audit",
+    "drift_check": "drift",
+    "universe": "all tickers together",
+    "upkeep": "weekly upkeep",
+    "__ASSET_JOB": "chosen assets",
+}
+_MARKS = {"SUCCESS": ("✓", UP), "FAILURE": ("✗", DOWN), "CANCELED": ("■", NEUTRAL)}
+
+
+def describe(run: Run) -> str:
+    """How a run fares, in one line: `7 of 19 steps · model/xgboost`, `failed: …`."""
+    match run.status:
+        case "QUEUED" | "NOT_STARTED" | "MANAGED":
+            return "in the queue"
+        case "STARTING":
+            return "starting"
+        case "CANCELING":
+            return "stopping"
+        case "SUCCESS":
+            return f"done {_took(run)}".rstrip()
+        case "CANCELED":
+            return "stopped"
+        case "FAILURE":
+            return f"failed: {run.reason}"
+    steps = f"{run.steps_done} of {run.steps} steps"
+    return f"{steps} · {', '.join(run.running)}" if run.running else steps
+
+
+def _took(run: Run) -> str:
+    if run.started_at is None or run.ended_at is None:
+        return ""
+    seconds = round((run.ended_at - run.started_at).total_seconds())
+    return f"in {seconds} s" if seconds < 100 else f"in {round(seconds / 60)} min"
+
+
+def title(run: Run) -> str:
+    """What a run is: `AAPL · daily update`."""
+    return f"{run.ticker or 'All tickers'} · {JOBS.get(run.job, run.job)}"
+
+
+class RunRow(pn.viewable.Viewer):
+    """One run: a line, and while it is under way a bar and a way to stop it."""
+
+    def __init__(self, run: Run, stop: Callable[[Run], None]) -> None:
+        """Show the run."""
+        super().__init__()
+        self._line = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))
+        self._bar = pmui.LinearProgress(variant="determinate", value=0, sizing_mode="stretch_width", margin=(2, 0))
+        self._stop = pmui.Button(label="Stop", size="small", variant="text", color="error", align="center", width=70)
+        self._stop.on_click(lambda _: stop(self.run))
+        self._layout = pn.Row(
+            pn.Column(self._line, self._bar, sizing_mode="stretch_width"), self._stop, sizing_mode="stretch_width"
+        )
+        self.show(run)
+
+    def show(self, run: Run) -> None:
+        """Show how far it is now."""
+        self.run = run
+        mark, colour = _MARKS.get(run.status, ("●", ""))
+        when = _clock(run.ended_at or run.requested_at)
+        self._line.object = (
+            f'<div aria-live="polite" style="line-height:1.45"><span style="color:{colour or "inherit"}">{mark}</span> '
+            f"<strong>{escape(title(run))}</strong> · {escape(describe(run))} "
+            f'<span style="opacity:0.72;font-size:0.85rem">{when} · {link("in Dagster", run.url)}</span></div>'
+        )
+        self._bar.visible = self._stop.visible = not run.is_over
+        self._bar.value = round(100 * run.share_done)
+
+    def __panel__(self) -> Viewable:
+        """The line with the bar below it, and the button beside them."""
+        return self._layout
+
+
+class RunList(pn.viewable.Viewer):
+    """Runs below each other. `show` changes what is there in place.
+
+    Args:
+        stop: called with the run that a person wants stopped.
+    """
+
+    def __init__(self, stop: Callable[[Run], None]) -> None:
+        """Empty."""
+        super().__init__()
+        self._stop = stop
+        self._rows: dict[str, RunRow] = {}
+        self._nothing = Text("No runs yet.", "small")
+        self._column = pn.Column(self._nothing, sizing_mode="stretch_width")
+
+    def show(self, runs: Sequence[Run]) -> None:
+        """Show these runs, in this order."""
+        before = list(self._rows)
+        known, self._rows = self._rows, {}
+        for run in runs:
+            row = known.get(run.run_id) or RunRow(run, self._stop)
+            if row.run != run:
+                row.show(run)
+            self._rows[run.run_id] = row
+        if list(self._rows) != before:
+            self._column.objects = list(self._rows.values()) or [self._nothing]
+
+    @property
+    def lines(self) -> list[str]:
+        """What it says, run by run."""
+        return [f"{title(row.run)} · {describe(row.run)}" for row in self._rows.values()]
+
+    def __panel__(self) -> Viewable:
+        """The column."""
+        return self._column
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
