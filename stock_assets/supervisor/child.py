@@ -31,6 +31,7 @@ class Child:
     def __init__(self, service: Service, log: Path, *, lifeline: int, grace: float, folder: Path) -> None:
         self.started = time.time()
         guard = [sys.executable, "-I", "-S", str(_GUARD), str(lifeline), str(grace)]
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as handle:
             self.log_start = handle.tell()
             self._process = subprocess.Popen(  # noqa: S603  (the supervisor's own list)

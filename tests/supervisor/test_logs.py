@@ -8,6 +8,7 @@ from stock_assets.supervisor import logs
 def test_the_log_of_the_last_start_is_kept_beside_the_new_one(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "one.log"
     logs.begin(log)
+    log.parent.mkdir()
     log.write_text("first\n", encoding="utf-8")
     logs.begin(log)
     assert not log.exists()

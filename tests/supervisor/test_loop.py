@@ -1,6 +1,7 @@
 """Real processes under the supervisor: kept alive, given up, and gone with it, whatever they do."""
 
 import os
+import shutil
 import signal
 import sys
 
@@ -72,6 +73,16 @@ def test_a_service_that_is_killed_is_started_again(start: Start) -> None:
     running.await_news("ANSWERS", "victim", times=2)
     assert {pid for pid in before if pid in running.left()} >= {steady}
     assert len(before.keys() & running.left().keys()) == 2, "the steady service and its guard; no old grandchild"
+
+
+def test_logs_that_somebody_removed_bring_nothing_down(start: Start) -> None:
+    running = start({"victim": []})
+    _up(running, "victim")
+    shutil.rmtree(running.folder / "logs")
+    os.kill(running.of("victim"), signal.SIGKILL)
+    assert running.await_news("DIED", "victim")["log"] == []
+    running.await_news("ANSWERS", "victim", times=2)
+    assert (running.folder / "logs" / "victim.log").read_text(encoding="utf-8") == "started\n"
 
 
 def test_one_that_keeps_dying_is_given_up_with_its_last_words_and_the_others_go_on(start: Start) -> None:
