@@ -59,6 +59,16 @@ def copy_ticker(home: Path, ticker: str) -> None:
     shutil.copytree(home / "models" / f"ticker={TRAINED}", fits)
     for path in fits.glob("*/*/manifest.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"ticker": ticker}))
+    # Training leaves word of how MLflow's aliases stand; without it each update would ask MLflow.
+    aliases = home / "mlflow" / "aliases"
+    shutil.copyfile(aliases / f"{TRAINED}.json", aliases / f"{ticker}.json")
+
+
+def publish(home: Path) -> None:
+    """As training all of them would have: the first publication of a home is no part of an update."""
+    from storage.publisher import Publisher
+
+    Publisher(home).publish()
 
 
 def load_and_predict(home: Path, tickers: list[str], *, once: bool) -> None:
@@ -103,6 +113,7 @@ def compare(folder: Path, tickers: list[str]) -> None:
     timed([program, "run", "--ticker", TRAINED, *source, "--fast"], home)
     for ticker in tickers[1:]:
         copy_ticker(home, ticker)
+    publish(home)
     write_bars(bars, tickers, _SESSIONS)
     before = n_fits(home)
     bare = [sys.executable, "-m", "benchmarks.daily", "--tickers", str(len(tickers)), "--home", str(home), "--bare"]

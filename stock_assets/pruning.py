@@ -18,6 +18,8 @@ from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.housekeeping import Version
 from stock_assets.settings import Settings
+from stock_assets.tracking import housekeeping as tracked
+from stock_assets.tracking.store import TrackingStore
 from storage import locks
 from storage.backup import upkeep_lock
 from storage.files import is_abandoned, remove_abandoned
@@ -61,11 +63,17 @@ def find(settings: Settings, instance: dg.DagsterInstance, *, before: datetime) 
     Args:
         instance: the home's Dagster instance.
         before: what is younger stays (aware).
+
+    Raises:
+        TrackingUnavailable: the home's MLflow store cannot be read.
     """
     lake, store = Lake(settings.lake_dir), ArtifactStore(settings.models_dir)
+    stored = housekeeping.versions(store)
+    needed = _needed(lake, store, stored)
     return [
         _runs(settings, instance, before),
-        _models(lake, store, before),
+        _models(store, stored, needed, before),
+        _tracked(TrackingStore.of(settings), lake, needed, before),
         _generations(settings),
         _logs_aside(settings, before),
         _leftovers(settings, lake, store),
@@ -124,9 +132,7 @@ def _run_files(settings: Settings, run_id: str) -> list[Path]:
     return [*_event_files(settings, run_id), settings.dagster_dir / run_id]
 
 
-def _models(lake: Lake, store: ArtifactStore, before: datetime) -> Category:
-    stored = housekeeping.versions(store)
-    needed = _needed(lake, store, stored)
+def _models(store: ArtifactStore, stored: Iterable[Version], needed: set[Version], before: datetime) -> Category:
     # A fit in the making is in no table yet, and one of a backtest that was cut off is taken up again.
     old = [
         address
@@ -162,6 +168,16 @@ def _parents(store: ArtifactStore, address: Version) -> list[Version]:
     except ArtifactMismatch:  # gone or damaged: it is read with nothing
         return []
     return [(address[0], model, version) for model, version in parents.items()]
+
+
+def _tracked(store: TrackingStore, lake: Lake, needed: set[Version], before: datetime) -> Category:
+    fits = lake.read("models")
+    known = {(str(row.ticker), str(row.model), str(row.version)) for row in fits.itertuples()}
+    linked = set(fits["mlflow_run_id"].dropna())
+    old = tracked.unreferenced(store, linked=linked, fits=needed | known, before=before)
+    size = sum(_size(run.folder) for run in old if run.folder is not None)
+    rule = "those of a fit in models or in use, of a registered version, and younger ones"
+    return Category("MLflow runs", rule, len(old), size, lambda: tracked.remove(store, old))
 
 
 def _generations(settings: Settings) -> Category:

@@ -129,11 +129,14 @@ def job_named(name: str) -> dg.JobDefinition:
 
 def plan(job: str, tickers: Sequence[str], options: Options) -> list[Work]:
     """A job's runs, with only the named models' own assets (none named: all of them)."""
-    keys = job_named(job).asset_layer.executable_asset_keys
     chosen = frozenset(
-        key for key in keys if len(key.path) == 1 or not options.models or key.path[-1] in options.models
+        key for key in _assets_of(job) if len(key.path) == 1 or not options.models or key.path[-1] in options.models
     )
     return [Work(ticker, chosen, options.run_config(), job) for ticker in tickers]
+
+
+def _assets_of(job: str) -> frozenset[dg.AssetKey]:
+    return frozenset(job_named(job).asset_layer.executable_asset_keys)
 
 
 def sweep(settings: Settings) -> None:
@@ -158,12 +161,15 @@ def execute(instance: dg.DagsterInstance, settings: Settings, work: Work) -> Out
 
 
 def _run(instance: dg.DagsterInstance, work: Work) -> Outcome:
+    # A whole job is asked for by its name alone. Where assets are named, Dagster adds all their checks, also the one
+    # that jobs leave out because it looks at every ticker: each ticker's run would look at all of them.
+    named = None if work.assets == _assets_of(work.job) else sorted(work.assets)
     if work.is_small:
         small: Any = job_named(work.job).execute_in_process(
             run_config=work.run_config,
             partition_key=work.ticker,
             instance=instance,
-            asset_selection=sorted(work.assets),
+            asset_selection=named,
             raise_on_error=False,
         )
         return _outcome(work.ticker, small.success, small.all_events)
@@ -172,7 +178,7 @@ def _run(instance: dg.DagsterInstance, work: Work) -> Outcome:
         instance=instance,
         run_config=work.run_config,
         tags={PARTITION_TAG: work.ticker},
-        asset_selection=sorted(work.assets),
+        asset_selection=named,
     ) as result:
         return _outcome(work.ticker, result.success, result.all_events)
 
@@ -211,7 +217,9 @@ def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[W
             continue  # removed from the universe since
         _mark_failed(settings, ticker, f"{run.job_name}: {_KILLED}")
         config = {**run.run_config, "loggers": _TERMINAL}
-        unfinished.append(Work(ticker, frozenset(run.asset_selection or ()), config, run.job_name))
+        # A run without a selection, as sensors start them, is its whole job.
+        assets = frozenset(run.asset_selection or _assets_of(run.job_name))
+        unfinished.append(Work(ticker, assets, config, run.job_name))
     _end_in_mlflow(instance, settings)
     return unfinished
 

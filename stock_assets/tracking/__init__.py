@@ -5,6 +5,7 @@
     fits.py      one child run per (model, ticker), from its beginning to its end
     content.py   what is written down about a fit
     registry.py  registered versions, `@champion` and `@challenger`
+    housekeeping.py  runs that nothing refers to any more
     moving.py    a home that was moved
     preload.py   what the server that steps are forked from loads beforehand
 

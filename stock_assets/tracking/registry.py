@@ -66,6 +66,18 @@ def _delete_files(store: TrackingStore, run_id: str) -> None:
         files.delete_artifacts(kind)  # type: ignore[no-untyped-call]  # MLflow has no types there
 
 
+def registered_runs(store: TrackingStore) -> set[str]:
+    """MLflow runs whose files registered versions are."""
+    found: set[str] = set()
+    token = None
+    while True:
+        page = store.client.search_model_versions(max_results=_PAGE, page_token=token)
+        found.update(str(version.run_id) for version in page)
+        token = page.token
+        if not token:
+            return found
+
+
 def _versions(store: TrackingStore, name: str, **tags: str) -> list["ModelVersion"]:
     conditions = [f"name = '{name}'", *(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())]
     return list(store.client.search_model_versions(" and ".join(conditions), max_results=_PAGE))

@@ -191,3 +191,9 @@ def test_bars_are_stored_before_a_ticker_counts_as_fetched(desk: Desk) -> None:
     assert (row["status"], row["calendar"], row["source"]) == ("added", "XNYS", "sample")
     assert execute(desk.instance, desk.settings, fetch).reason is None
     assert desk.lake.read("tickers")["status"].tolist() == ["fetched"]
+
+
+def test_a_run_of_one_ticker_does_not_look_at_all_the_others(desk: Desk) -> None:
+    assert desk.run("AAPL", job="fetch").reason is None
+    steps = desk.instance.get_run_step_stats(desk.instance.get_runs()[0].run_id)
+    assert {step.step_key for step in steps} == {"raw_prices", "prices"}, "without prices_fresh, which is about all"
