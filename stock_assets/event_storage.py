@@ -23,6 +23,7 @@ class OpenEventLog(SqliteEventLogStorage):
         """Work in Dagster's own folder of event logs."""
         self._engines: dict[str, Engine] = {}
         self._tables: set[str] = set()
+        self._partitions: set[tuple[str, str]] = set()
         super().__init__(base_dir)
 
     @contextmanager
@@ -44,6 +45,20 @@ class OpenEventLog(SqliteEventLogStorage):
                 return False
             self._tables.add(table_name)
         return True
+
+    def has_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> bool:
+        """Whether a partition is there; one that was is not looked for again, though each input of each step asks."""
+        asked = (partitions_def_name, partition_key)
+        if asked not in self._partitions:
+            if not super().has_dynamic_partition(*asked):
+                return False
+            self._partitions.add(asked)
+        return True
+
+    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
+        """Take a partition away, and forget it."""
+        self._partitions.discard((partitions_def_name, partition_key))
+        super().delete_dynamic_partition(partitions_def_name, partition_key)
 
     def dispose(self) -> None:
         """Close everything."""
