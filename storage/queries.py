@@ -167,3 +167,34 @@ def newest_sessions(reader: Reader) -> pd.DataFrame:
 def trained_tickers(reader: Reader) -> pd.DataFrame:
     """Tickers that have stored models, in order."""
     return reader.frame("SELECT DISTINCT ticker FROM models ORDER BY ticker", [])
+
+
+def freshness(reader: Reader, ticker: str) -> pd.DataFrame:
+    """How far each stage of one ticker has come, in the pipeline's order.
+
+    Returns:
+        Columns stage, newest (the newest session that it has; null: none) and expected (what it has if it has kept up
+        with prices; null for prices, and for scores while no forecast can be scored).
+    """
+    return reader.frame(
+        """
+        WITH bars AS (SELECT max(session) AS newest FROM prices WHERE ticker = $1)
+        SELECT 'prices' AS stage, newest, NULL::DATE AS expected FROM bars
+        UNION ALL SELECT 'features', (SELECT max(session) FROM features WHERE ticker = $1), newest FROM bars
+        UNION ALL SELECT 'predictions', (SELECT max(session) FROM predictions WHERE ticker = $1), newest FROM bars
+        UNION ALL SELECT 'forecasts', (SELECT max(as_of_session) FROM forecasts WHERE ticker = $1), newest FROM bars
+        UNION ALL SELECT 'scores', (SELECT max(target_session) FROM forecast_scores WHERE ticker = $1),
+            (SELECT max(target_session) FROM forecasts WHERE ticker = $1 AND target_session <= bars.newest) FROM bars
+        UNION ALL SELECT 'drift', (SELECT max(current_end) FROM drift WHERE ticker = $1), newest FROM bars
+        """,
+        [ticker],
+    )
+
+
+def announcements(reader: Reader, ticker: str, limit: int = 20) -> pd.DataFrame:
+    """What the desk told about one ticker, or about no single one: the newest first, `limit` at most."""
+    return reader.frame(
+        "SELECT * FROM announcements WHERE ticker = ? OR ticker IS NULL "
+        "ORDER BY announced_at DESC, announcement_id LIMIT ?",
+        [ticker, limit],
+    )
