@@ -42,6 +42,7 @@ def pane(drawn: Figure) -> pn.pane.Bokeh:
 def by_session(drawn: Figure) -> CustomJSTickFormatter:
     """Let positions 0, 1, 2 … of the x axis be sessions: no gaps at weekends. Give it dates with `set_sessions`."""
     drawn.xaxis.formatter = CustomJSTickFormatter(args={"labels": []}, code="return labels[Math.round(tick)] ?? ''")
+    drawn.xaxis.ticker.min_interval = 1
     drawn.xgrid.visible = False
     return drawn.xaxis.formatter
 

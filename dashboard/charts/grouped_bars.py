@@ -30,9 +30,10 @@ class GroupedBars:
         self.figure.add_layout(Span(dimension="width", location=base, line_color=NEUTRAL, line_dash="dashed"))
         tooltips = [("model", "@model"), ("", "@group"), (title, "@value{+0.00 %}" if not base else "@value{0.0 %}")]
         self.figure.add_tools(HoverTool(renderers=[bars], tooltips=tooltips))
-        self.figure.yaxis.formatter = NumeralTickFormatter(format="0.0 %" if not base else "0 %")
+        self.figure.yaxis.formatter = NumeralTickFormatter(format="0.[00] %" if not base else "0 %")
         # The models' names are in the key and the tooltips.
-        self.figure.xaxis.major_label_text_font_size = "0px"
+        self.figure.xaxis.major_label_text_font_size = "1px"
+        self.figure.xaxis.major_label_text_alpha = 0
         self.figure.xaxis.major_tick_line_color = None
         self.figure.xgrid.visible = False
 

@@ -1,5 +1,6 @@
 """What the page *Drift & health* says of its tables, in words. Pure functions of frames."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -51,9 +52,12 @@ def inputs_state(check: pd.DataFrame) -> State:
     return State(severity, f"Inputs: {len(drifted)} of {len(check)} have drifted.", f"At {at}: {names}.")
 
 
-def freshness_rows(freshness: pd.DataFrame, today: date) -> pd.DataFrame:
-    """Rows of `queries.freshness` as text, with `state` in words and `is_behind`."""
-    states = [_stage_state(stage, newest, expected, today) for stage, newest, expected in freshness.itertuples(False)]
+def freshness_rows(freshness: pd.DataFrame, source: str | None, today: date) -> pd.DataFrame:
+    """Rows of `queries.freshness` as text, with `state` in words and `is_behind`; `source` is that of the bars."""
+    states = [
+        _prices_state(row["newest"], source, today) if row["stage"] == "prices" else _stage_state(row)
+        for row in freshness.to_dict("records")
+    ]
     return pd.DataFrame(
         {
             "stage": freshness["stage"],
@@ -65,13 +69,18 @@ def freshness_rows(freshness: pd.DataFrame, today: date) -> pd.DataFrame:
     )
 
 
-def _stage_state(stage: str, newest: Any, expected: Any, today: date) -> tuple[str, bool]:
-    if stage == "prices":
-        if words.is_missing(newest):
-            return "no bars yet", True
-        return words.age(newest.date(), today), words.is_stale(newest.date(), today)
+def _prices_state(newest: Any, source: str | None, today: date) -> tuple[str, bool]:
+    if words.is_missing(newest):
+        return "no bars yet", True
+    if source == "sample":
+        return "sample data ends here", False
+    return words.age(newest.date(), today), words.is_stale(newest.date(), today)
+
+
+def _stage_state(row: Mapping[Hashable, Any]) -> tuple[str, bool]:
+    newest, expected = row["newest"], row["expected"]
     if words.is_missing(expected):
-        return "nothing to score yet" if stage == "scores" else "nothing to do yet", False
+        return "nothing to score yet" if row["stage"] == "scores" else "nothing to do yet", False
     if words.is_missing(newest):
         return "none yet", True
     return ("behind prices", True) if newest < expected else ("up to date", False)
@@ -98,7 +107,7 @@ def audit_state(audit: pd.DataFrame) -> State:
     if failed.empty:
         at = f"{audit['audited_at'].max():%Y-%m-%d}"
         return State("success", f"Audit: all {len(audit)} looks have passed.", f"The newest on {at}.")
-    what = ", ".join(f"{row.subject}: {row.name_}" for row in failed.rename(columns={"name": "name_"}).itertuples())
+    what = ", ".join(f"{row['subject']}: {row['name']}" for row in failed.to_dict("records"))
     return State("error", f"Audit: {len(failed)} of {len(audit)} looks have failed.", f"{what}.")
 
 
@@ -132,15 +141,13 @@ def _listed(names: list[str]) -> str:
 
 def decisions(retraining: pd.DataFrame) -> list[Item]:
     """Rows of `retraining` as news, the newest first."""
-    newest = retraining.sort_values("decided_at", ascending=False)
-    return [
-        Item(_time(row.decided_at), _ACTIONS.get(row.action, row.action), row.reason) for row in newest.itertuples()
-    ]
+    newest = retraining.sort_values("decided_at", ascending=False).to_dict("records")
+    return [Item(_time(row["decided_at"]), _ACTIONS.get(row["action"], row["action"]), row["reason"]) for row in newest]
 
 
 def news(announcements: pd.DataFrame) -> list[Item]:
     """Rows of `queries.announcements` as news, in their order."""
-    return [Item(_time(row.announced_at), row.kind, row.message) for row in announcements.itertuples()]
+    return [Item(_time(row["announced_at"]), row["kind"], row["message"]) for row in announcements.to_dict("records")]
 
 
 def _time(at: Any) -> str:

@@ -81,8 +81,13 @@ class Backtest(View):
             ),
             card("Skill in each fold, by its first month", next(key), self.no_folds, pane(self.folds.figure)),
             side_by_side(
-                (6, card("Skill when it is calm, middling, restless", pane(self.regimes.figure))),
-                (6, card("Closes inside the 90 % interval, then", self.no_coverage, pane(self.coverage.figure))),
+                (6, card("Skill in the calm, middle and restless third of sessions", pane(self.regimes.figure))),
+                (
+                    6,
+                    card(
+                        "Closes inside the 90 % interval, in such thirds", self.no_coverage, pane(self.coverage.figure)
+                    ),
+                ),
             ),
             sizing_mode="stretch_width",
         )

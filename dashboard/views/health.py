@@ -1,6 +1,7 @@
 """Is everything still as it was? Inputs, retraining, audit, how far each stage has come, and what was told."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import panel as pn
@@ -86,12 +87,14 @@ class Health(View):
         drift = shown.get(queries.relation, "drift", ticker=ticker)
         audit = shown.get(queries.relation, "audit", ticker=ticker)
         check = health_words.newest_check(drift)
-        stages = health_words.freshness_rows(shown.get(queries.freshness, ticker), datetime.now(UTC).date())
+        own: Any = next(universe[universe["ticker"] == ticker].itertuples())
+        fresh = shown.get(queries.freshness, ticker)
+        stages = health_words.freshness_rows(fresh, own.source, datetime.now(UTC).date())
         states = {
             "inputs": health_words.inputs_state(check),
             "stages": health_words.freshness_state(stages),
             "audit": health_words.audit_state(audit),
-            "pipeline": health_words.ticker_state(next(universe[universe["ticker"] == ticker].itertuples())),
+            "pipeline": health_words.ticker_state(own),
         }
         for name, state in states.items():
             self.states[name].say(state.severity, state.what, state.cure)

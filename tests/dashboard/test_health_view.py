@@ -65,8 +65,9 @@ def test_a_stage_that_has_not_kept_up_with_prices_is_named(watched: Context) -> 
 
 def test_current_bars_are_up_to_date_and_old_ones_are_not() -> None:
     one = pd.DataFrame({"stage": ["prices"], "newest": [pd.Timestamp("2024-03-15")], "expected": [pd.NaT]})
-    assert not health_words.freshness_rows(one, date(2024, 3, 18))["is_behind"].any()
-    assert health_words.freshness_rows(one, date(2024, 4, 18))["is_behind"].all()
+    assert not health_words.freshness_rows(one, "yahoo", date(2024, 3, 18))["is_behind"].any()
+    assert health_words.freshness_rows(one, "yahoo", date(2024, 4, 18))["is_behind"].all()
+    assert not health_words.freshness_rows(one, "sample", date(2024, 4, 18))["is_behind"].any()
 
 
 def test_failed_audits_come_first_and_decisions_newest_first(watched: Context) -> None:
