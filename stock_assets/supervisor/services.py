@@ -71,7 +71,8 @@ def _environment(settings: Settings, ports: Ports, without: Set[str]) -> dict[st
     if settings.csv_dir is not None:  # children work in another folder
         forced["STOCK_ASSETS_CSV_DIR"] = str(settings.csv_dir)
     links = {f"STOCK_ASSETS_{name.upper()}_UI_URL": _address(port) for name, port in shown.items()}
-    return environment(forced, unless_given=links)
+    asked = {"STOCK_ASSETS_DAGSTER_API_URL": _address(ports.dagster)}  # by the dashboard, whatever people open
+    return environment(forced, unless_given=links | asked)
 
 
 def _dagster(settings: Settings, ports: Ports, run_dir: Path, own: dict[str, str]) -> Iterator[Service]:

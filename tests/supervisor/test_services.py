@@ -14,8 +14,8 @@ PORTS = Ports(dashboard=1, dagster=2, mlflow=3, evidently=4)
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name in ("DAGSTER", "MLFLOW", "EVIDENTLY"):
-        monkeypatch.delenv(f"STOCK_ASSETS_{name}_UI_URL", raising=False)
+    for name in ("DAGSTER_UI", "DAGSTER_API", "MLFLOW_UI", "EVIDENTLY_UI"):
+        monkeypatch.delenv(f"STOCK_ASSETS_{name}_URL", raising=False)
     return Settings(home=tmp_path / "home")
 
 
@@ -47,6 +47,13 @@ def test_an_address_for_links_that_somebody_gave_is_kept(settings: Settings, mon
     monkeypatch.setenv("STOCK_ASSETS_DAGSTER_UI_URL", "https://desk.example/dagster")
     given = _services(settings)["dashboard"].environment["STOCK_ASSETS_DAGSTER_UI_URL"]
     assert given == "https://desk.example/dagster"
+
+
+def test_the_dashboard_asks_the_dagster_beside_it_whatever_people_open(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_DAGSTER_UI_URL", "https://desk.example/dagster")
+    assert _services(settings)["dashboard"].environment["STOCK_ASSETS_DAGSTER_API_URL"] == "http://127.0.0.1:2"
 
 
 def test_what_is_left_out_is_not_linked_to(settings: Settings) -> None:
