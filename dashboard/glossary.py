@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 
 import panel as pn
-import panel_material_ui as pmui
 
+from dashboard.parts import details, marked
 from stock_assets.errors import StockAssetsError
 
 SOURCE = Path(__file__).with_name("glossary.md")
@@ -29,17 +29,22 @@ def entries() -> dict[str, str]:
     return found
 
 
-def explain(terms: tuple[str, ...]) -> pmui.Accordion | pn.Spacer:
-    """A closed section that explains terms.
+def explain(terms: tuple[str, ...]) -> pn.pane.HTML:
+    """A closed section that explains terms; empty where there are none.
 
     Raises:
         UnknownTerm: the glossary does not have one of them.
     """
-    if not terms:
-        return pn.Spacer(height=0)
     missing = [term for term in terms if term not in entries()]
     if missing:
         raise UnknownTerm(f"the glossary has no entry {missing[0]!r}", cure=f"add it to {SOURCE.name}")
-    text = "\n".join(f"- {entries()[term]}" for term in terms)
-    explained = pn.pane.Markdown(text, sizing_mode="stretch_width", margin=(0, 12))
-    return pmui.Accordion(("What these words mean", explained), active=[], sizing_mode="stretch_width")
+    if not terms:
+        return pn.pane.HTML("")
+    items = "".join(f"<li style='margin:6px 0'>{_as_markup(entries()[term])}</li>" for term in dict.fromkeys(terms))
+    return details("What these words mean", f"<ul>{items}</ul>")
+
+
+def _as_markup(entry: str) -> str:
+    """The little Markdown of entries as HTML: bold, emphasis, code."""
+    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", marked(entry))
+    return re.sub(r"\*(.+?)\*", r"<em>\1</em>", text)

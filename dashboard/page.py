@@ -22,6 +22,10 @@ from storage import queries
 _LOOK_EVERY_MS = 2000
 _THEME_COOKIE = "stock_assets_theme"
 
+# The theme is decided before anything is drawn.
+_TEMPLATE = """{% extends "base.html" %}
+{% block preamble %}{{ super() }}<script src="own/theme.js"></script>{% endblock %}"""
+
 
 class Page:
     """One page in one browser tab.
@@ -126,15 +130,15 @@ class Page:
 
     def _surround(self, dark: bool) -> pmui.Page:
         head = pn.FlexBox(self._title, self.choices.layout, justify_content="space-between", align_items="center")
-        main = pmui.Container(
+        main = pn.Column(
             self._banner,
             head,
             self._problem,
             self._body,
             glossary.explain(self.view.terms),
             self._age,
-            width_option="xl",
             sizing_mode="stretch_width",
+            margin=(4, 20),
         )
         page = pmui.Page(
             title="stock-assets",
@@ -145,7 +149,7 @@ class Page:
             sidebar_width=220,
             dark_theme=dark,
             theme_config=MATERIAL,
-            js_files={"theme": "own/theme.js"},
+            template=_TEMPLATE,
             meta_title=f"{self.view.label} · stock-assets",
         )
         page.jscallback(dark_theme="stockAssetsRememberTheme(cb_obj.data.dark_theme ? 'dark' : 'light')")

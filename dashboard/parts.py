@@ -10,7 +10,6 @@ from io import StringIO
 
 import pandas as pd
 import panel as pn
-import panel_material_ui as pmui
 from panel.viewable import Viewable, Viewer
 
 _STYLES = {
@@ -19,6 +18,12 @@ _STYLES = {
     "lead": "font-size:1.15rem;font-weight:500;line-height:1.45",
     "p": "font-size:0.95rem",
     "small": "font-size:0.85rem;opacity:0.72",
+}
+_CARD = {
+    "border": "1px solid color-mix(in srgb, currentColor 15%, transparent)",
+    "border-radius": "10px",
+    "padding": "10px 14px",
+    "box-sizing": "border-box",
 }
 _NOTICE_COLOURS = {"info": "#3b82f6", "warning": "#f59e0b", "error": "#e5484d", "success": "#10a37f"}
 
@@ -124,24 +129,24 @@ def marked(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def card(title: str, *content: Viewable) -> pmui.Paper:
+def card(title: str, *content: Viewable) -> pn.Column:
     """A surface with a heading."""
-    return pmui.Paper(
-        pn.Column(Text(title, "h2"), *content, sizing_mode="stretch_width", margin=(10, 14)),
-        variant="outlined",
-        elevation=0,
-        sizing_mode="stretch_width",
-        margin=(8, 0),
-    )
+    return pn.Column(Text(title, "h2"), *content, styles=_CARD, sizing_mode="stretch_width", margin=(8, 0))
 
 
-def side_by_side(*weighted: tuple[int, Viewable]) -> pmui.Grid:
-    """Parts beside each other on a wide screen, below each other on a narrow one; their widths add up to 12."""
-    return pmui.Grid(
-        *(pmui.Grid(part, size={"xs": 12, "lg": width}) for width, part in weighted),
-        container=True,
-        spacing=2,
+def side_by_side(*weighted: tuple[int, Viewable]) -> pn.FlexBox:
+    """Parts beside each other where there is room, below each other where there is not; wide in proportion."""
+    for weight, part in weighted:
+        part.styles = {**part.styles, "flex": f"{weight} 1 {55 * weight}px", "min-width": "min(100%, 300px)"}
+    return pn.FlexBox(*(part for _, part in weighted), gap="0 16px", sizing_mode="stretch_width")
+
+
+def details(summary: str, markup: str) -> pn.pane.HTML:
+    """A closed section that people open. `markup` is HTML of ours, never text from data."""
+    return pn.pane.HTML(
+        f"<details><summary style='cursor:pointer;font-weight:600'>{escape(summary)}</summary>{markup}</details>",
         sizing_mode="stretch_width",
+        margin=(12, 0, 0, 0),
     )
 
 

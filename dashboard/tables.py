@@ -70,8 +70,8 @@ class Grid:
         """Show these rows in this order; a random walk that comes first stays on top, however they are sorted."""
         rows = frame[[column.name for column in self.columns]].reset_index(drop=True)
         leads = "model" in rows and len(rows) > 0 and rows["model"].iloc[0] == BENCHMARK
-        self.layout.frozen_rows = [0] if leads else []
         self.layout.value = rows
+        self.layout.frozen_rows = [0] if leads else []
 
 
 def meaning(column: str) -> str:

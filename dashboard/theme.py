@@ -31,7 +31,7 @@ MATERIAL: dict[str, Any] = {
     },
     "dark": {
         "palette": {
-            "primary": {"main": "#60a5fa"},
+            "primary": {"main": "#3b6fd4"},
             "background": {"default": "#0b1018", "paper": "#121926"},
             "text": {"primary": "#e5e9f0", "secondary": "#a3adbd"},
         }

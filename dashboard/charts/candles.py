@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, Range1d
+from bokeh.models import ColumnDataSource, HoverTool, Range1d
 
 from dashboard.charts.base import by_session, chart, set_sessions
 from dashboard.theme import ACCENT, BAND_ALPHA, DOWN, NEUTRAL, UP
@@ -32,8 +32,6 @@ class Candles:
         self._draw()
 
     def _draw(self) -> None:
-        from bokeh.models import HoverTool
-
         drawn = self.figure
         for level, alpha in BAND_ALPHA.items():
             drawn.patch("x", "y", source=self._fan[level], color=ACCENT, fill_alpha=alpha, line_alpha=0)
