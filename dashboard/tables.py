@@ -23,6 +23,11 @@ _TEXTS = {
 }
 _WORDS = ("text", "link")
 _SEARCH = {"type": "input", "func": "like", "placeholder": "search"}
+# The pinned row stands below the headings, not beside them, on the page's own ground.
+_PINNED = """
+.tabulator .tabulator-header .tabulator-frozen-rows-holder { display: block !important; }
+.tabulator .tabulator-frozen-rows-holder .tabulator-row { background: transparent !important; color: inherit; }
+"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Grid:
             selectable=False,
             show_index=False,
             layout="fit_data_stretch",
+            stylesheets=[_PINNED],
             sizing_mode="stretch_width",
         )
 
