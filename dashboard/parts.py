@@ -10,6 +10,7 @@ from io import StringIO
 
 import pandas as pd
 import panel as pn
+import panel_material_ui as pmui
 from panel.viewable import Viewable, Viewer
 
 _STYLES = {

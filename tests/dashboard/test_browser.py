@@ -1,0 +1,124 @@
+"""What a person meets in a real browser: every page, light and dark, wide and on a phone."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.views import all_views
+from storage.publisher import Publisher
+from tests.dashboard.browser import PHONE, WIDE, Tab, tab
+
+pytestmark = pytest.mark.slow
+PATIENCE_MS = 60_000
+PASSWORD = "open sesame"  # noqa: S105 (of the tests)
+expect.set_options(timeout=PATIENCE_MS)
+# Screens of this run, to be looked at.
+SCREENS = Path("build") / "screens"
+
+
+def open_page(opened: Tab, address: str) -> Page:
+    """Go there and wait until the page has its title."""
+    opened.page.goto(address, timeout=PATIENCE_MS, wait_until="commit")
+    expect(opened.page.locator("h1")).to_be_visible()
+    return opened.page
+
+
+def chart_texts(page: Page) -> list[str]:
+    """The text alternatives of a page's charts."""
+    return [str(chart.get_attribute("aria-label")) for chart in page.locator("[role=img]").all()]
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose an option of a select by its label."""
+    page.get_by_label(label).first.click()
+    page.get_by_role("menuitem", name=option, exact=True).click()
+
+
+@pytest.mark.parametrize("view", [view.name for view in all_views()])
+@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (PHONE, True)], ids=["wide light", "phone dark"])
+def test_a_page_opens_without_an_error_or_a_request_to_elsewhere(
+    browser: Browser, served: str, view: str, size: dict[str, int], dark: bool
+) -> None:
+    with tab(browser, size=size, dark=dark) as opened:
+        page = open_page(opened, f"{served}/{view}?ticker=AAPL")
+        page.wait_for_timeout(1500)
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENS / f"{view}-{'phone-dark' if dark else 'wide-light'}.png", timeout=PATIENCE_MS)
+        assert opened.errors == []
+        assert opened.outside == []
+        assert page.locator("[role=alert]").count() == 0
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, "the page is wider than the screen"
+
+
+def test_another_ticker_changes_charts_and_address_and_charts_are_reached_by_keyboard(
+    browser: Browser, served: str
+) -> None:
+    with tab(browser) as opened:
+        page = open_page(opened, f"{served}/forecast?ticker=AAPL")
+        candles = page.locator("[role=img]").first
+        expect(candles).to_have_attribute("aria-label", re.compile("AAPL"))
+        assert candles.get_attribute("tabindex") == "0"
+        choose(page, "Ticker", "MSFT")
+        expect(candles).to_have_attribute("aria-label", re.compile("MSFT"))
+        expect(page.locator("h1")).to_have_text("Where will MSFT close next session?")
+        page.wait_for_url("**/forecast?ticker=MSFT")
+        assert opened.errors == []
+
+
+def test_light_or_dark_is_remembered(browser: Browser, served: str) -> None:
+    with tab(browser) as opened:
+        page = open_page(opened, f"{served}/forecast")
+        ground = "getComputedStyle(document.body).backgroundColor"
+        light = page.evaluate(ground)
+        page.get_by_role("button", name=re.compile("theme|mode", re.IGNORECASE)).first.click()
+        page.wait_for_function(f"{ground} !== '{light}'")
+        dark = page.evaluate(ground)
+        open_page(opened, f"{served}/forecast")
+        page.wait_for_function(f"{ground} === '{dark}'")
+
+
+def test_an_empty_home_says_what_to_do_and_shows_what_is_published_later(
+    browser: Browser, serve: Callable[..., str], desk: Path, tmp_path: Path
+) -> None:
+    with tab(browser) as opened:
+        page = open_page(opened, f"{serve(tmp_path)}/forecast")
+        expect(page.locator("[role=alert]")).to_contain_text("stock-assets run")
+        (tmp_path / "lake").symlink_to(desk / "lake")
+        Publisher(tmp_path).publish()
+        expect(page.locator("[role=img]").first).to_have_attribute("aria-label", re.compile("AAPL"))
+        assert page.locator("[role=alert]").count() == 0
+
+
+def test_one_database_file_is_enough_and_a_missing_or_damaged_one_is_said(
+    browser: Browser, serve: Callable[..., str], desk: Path, tmp_path: Path
+) -> None:
+    alone = tmp_path / "desk.duckdb"
+    address = serve(tmp_path / "nowhere", "--database", str(alone))
+    with tab(browser) as opened:
+        page = open_page(opened, f"{address}/forecast?ticker=AAPL")
+        expect(page.locator("[role=alert]")).to_contain_text("There is no file")
+        newest = max((desk / "published").glob("*.duckdb"))
+        alone.write_bytes(newest.read_bytes()[:30_000])
+        expect(page.locator("[role=alert]")).to_contain_text("cannot be read")
+        alone.write_bytes(newest.read_bytes())
+        expect(page.locator("[role=img]").first).to_have_attribute("aria-label", re.compile("AAPL"))
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_password_covers_every_page(browser: Browser, serve: Callable[..., str], desk: Path) -> None:
+    address = serve(desk, STOCK_ASSETS_DASHBOARD_PASSWORD=PASSWORD)
+    for view in all_views():
+        with tab(browser) as opened:
+            opened.page.goto(f"{address}/{view.name}", timeout=PATIENCE_MS)
+            assert opened.page.url.startswith(f"{address}/login")
+    with tab(browser) as opened:
+        page = opened.page
+        page.goto(f"{address}/forecast?ticker=AAPL", timeout=PATIENCE_MS)
+        page.locator("input[type=text]").first.fill("analyst")
+        page.locator("input[type=password]").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Where will AAPL close next session?")
