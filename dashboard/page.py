@@ -152,7 +152,7 @@ class Page:
             template=_TEMPLATE,
             meta_title=f"{self.view.label} · stock-assets",
         )
-        page.jscallback(dark_theme="stockAssetsRememberTheme(cb_obj.data.dark_theme ? 'dark' : 'light')")
+        page.jscallback(dark_theme="stockAssetsRememberTheme(cb_obj.dark_theme ? 'dark' : 'light')")
         return page
 
 
