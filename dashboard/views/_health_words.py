@@ -1,14 +1,15 @@
 """What the page *Drift & health* says of its tables, in words. Pure functions of frames."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
-from dashboard import words
+from dashboard import run_list, words
 from dashboard.feed import Item
+from dashboard.pipeline_runs import Run
 
 SHARE = 0.25
 """Share of the inputs that must have drifted for a session's inputs to count as drifted, as the pipeline decides."""
@@ -148,6 +149,11 @@ def decisions(retraining: pd.DataFrame) -> list[Item]:
 def news(announcements: pd.DataFrame) -> list[Item]:
     """Rows of `queries.announcements` as news, in their order."""
     return [Item(_time(row["announced_at"]), row["kind"], row["message"]) for row in announcements.to_dict("records")]
+
+
+def runs(ended: Sequence[Run]) -> list[Item]:
+    """Runs that are over as news, in their order: how each ended, and why it failed."""
+    return [Item(_time(run.ended_at or run.requested_at), run_list.title(run), run_list.describe(run)) for run in ended]
 
 
 def _time(at: Any) -> str:

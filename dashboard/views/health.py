@@ -7,6 +7,7 @@ import pandas as pd
 import panel as pn
 from panel.viewable import Viewable
 
+from dashboard import words
 from dashboard.charts.base import describe, pane
 from dashboard.charts.drift_bars import DriftBars
 from dashboard.charts.drift_share import DriftShare
@@ -17,11 +18,13 @@ from dashboard.store import Snapshot
 from dashboard.tables import Column, Grid
 from dashboard.views import _health_words as health_words
 from dashboard.views._base import Context, Control, View
+from dashboard.watch import Seen, Watch, watch_for
 from storage import queries
 
 _SESSIONS = 60
 _DECISIONS = 5
 _PAGE_SIZE = 10
+_TICK_MS = 1000
 _STAGES = (
     Column("stage", "stage", help="what the pipeline makes, in its order"),
     Column("newest", "newest session", help="the newest session that it has"),
@@ -63,6 +66,10 @@ class Health(View):
         self.news = Feed("Nothing was announced. Failures, new champions, retraining and missing bars would be.")
         self.stages = Grid(_STAGES)
         self.audit = Grid(_AUDIT, page_size=_PAGE_SIZE)
+        self._watch: Watch | None = None if context.store.is_file else watch_for(context.settings)
+        self._seen: Seen | None = None
+        self.runs, self.no_runs = Feed("No run is over yet."), Notice()
+        self.runs_link = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))
 
     def layout(self) -> Viewable:
         """The answer and its four parts, then each part in full."""
@@ -76,9 +83,37 @@ class Health(View):
                 (6, card("Training again", self.retraining)),
             ),
             card("Leak audit", self.no_audit, self.audit.layout),
-            card("Announcements", self.news),
+            side_by_side(
+                (6, card("Announcements", self.news)),
+                (6, card("Newest runs that are over, of all tickers", self.no_runs, self.runs, self.runs_link)),
+            ),
             sizing_mode="stretch_width",
         )
+
+    def start(self) -> None:
+        """Follow Dagster while the page is open."""
+        if self._watch is None:
+            self.no_runs.say("info", "This dashboard shows one published file.", "Runs are seen where its home is.")
+            return
+        self.no_runs.say("info", "Asking Dagster…")
+        self.runs_link.object = f'<p style="font-size:0.9rem">{link("All runs", self.context.settings.dagster_ui)}</p>'
+        pn.state.add_periodic_callback(self.tick, period=_TICK_MS)
+
+    def tick(self) -> None:
+        """Show runs that have ended since. Waits for nothing: Dagster is asked in the background."""
+        seen = self._watch.latest() if self._watch is not None else None
+        if seen is not None and seen is not self._seen:
+            self._seen = seen
+            self.show_runs(seen)
+
+    def show_runs(self, seen: Seen) -> None:
+        """Show what was seen of Dagster; why nothing was, in place of the list."""
+        if seen.problem is None:
+            self.no_runs.hide()
+            self.runs.show(health_words.runs(seen.ended))
+        else:
+            said = words.sentence_case(seen.problem.problem), words.sentence_case(seen.problem.cure)
+            self.no_runs.say("warning", *said)
 
     def update(self, shown: Snapshot, selection: Selection) -> None:
         """Show what is known of the ticker; a table without rows is a card that says what fills it."""

@@ -1,19 +1,23 @@
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from dashboard.page import Page
+from dashboard.pipeline import Pipeline
+from dashboard.pipeline_runs import Run
 from dashboard.selection import Selection
 from dashboard.store import Store
 from dashboard.views import _health_words as health_words
 from dashboard.views._base import Context
 from dashboard.views.health import Health
+from dashboard.watch import Seen, Watch
 from stock_assets.forecasting import drift
 from stock_assets.settings import Settings
 from storage.publisher import Publisher
 from tests.dashboard.published import TICKER, publish_health
+from tests.dashboard.servers import free_port
 from tests.storage.frames import rows
 
 
@@ -89,6 +93,33 @@ def test_announcements_are_the_tickers_and_the_desks_and_never_markup(watched: C
 
 def test_the_link_leads_to_evidently_as_people_open_it(watched: Context) -> None:
     assert '<a href="http://127.0.0.1:8123"' in shown(watched).report.object
+
+
+def test_dagster_being_down_is_said_in_its_card_alone(watched: Context) -> None:
+    view = shown(watched)
+    nobody = Settings(home=watched.settings.home, dagster_api=f"http://127.0.0.1:{free_port()}")
+    view.show_runs(Watch(Pipeline(nobody)).look())
+    assert view.no_runs.text.startswith("Dagster is not running")
+    assert "`stock-assets up`" in view.no_runs.text
+    assert view.answer.text == "No: look at the inputs, stages and audit."
+
+
+def test_runs_that_are_over_say_how_they_ended_and_why(watched: Context) -> None:
+    view = shown(watched)
+    at = datetime(2024, 3, 18, 21, 30, tzinfo=UTC)
+    failed = Run("r1", "forecast", TICKER, "FAILURE", at, at, at, 0, 0, (), "prices: <i>no</i> such ticker", "http://x")
+    view.show_runs(Seen(ended=(failed,)))
+    assert view.no_runs.text == ""
+    assert [(item.when, item.kind) for item in view.runs.items] == [("2024-03-18 21:30 UTC", "AAPL · daily update")]
+    assert "failed: prices: &lt;i&gt;no&lt;/i&gt; such ticker" in view.runs._pane.object
+
+
+def test_of_one_published_file_no_runs_are_asked_for(watched: Context) -> None:
+    file = max(watched.settings.home.glob("published/*.duckdb"))
+    view = shown(Context(Store(file), watched.settings))
+    view.start()
+    view.tick()
+    assert view.no_runs.text.startswith("This dashboard shows one published file.")
 
 
 def test_a_ticker_without_anything_is_a_state_with_its_cure(tmp_path: Path) -> None:
