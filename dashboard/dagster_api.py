@@ -1,7 +1,8 @@
-"""Asking Dagster: GraphQL over HTTP, and the four ways in which that can go wrong.
+"""Asking Dagster: GraphQL over HTTP, and the five ways in which that can go wrong.
 
     StockAssetsError
     ├── DagsterNotRunning   nobody answers at the address
+    ├── DagsterTooSlow      somebody does, but not in time
     ├── NotOurDagster       somebody does, but not a Dagster that has this project loaded, for this home
     ├── AccessDenied        it asks for a password, or for another one
     └── RefusedByDagster    it understood, and refused
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
     import httpx
 
 Answer = Mapping[str, Any]
-_CONNECT_S, _ANSWER_S = 3.0, 30.0  # a busy webserver takes seconds to launch a run
+_CONNECT_S, _ANSWER_S = 3.0, 60.0  # a webserver on a busy machine takes long to launch a run
 _ADDRESS = "correct STOCK_ASSETS_DAGSTER_API_URL"
 
 
 class DagsterNotRunning(StockAssetsError):
     """Nobody answers at the address of Dagster's webserver."""
+
+
+class DagsterTooSlow(StockAssetsError):
+    """Dagster did not answer in time. What it was asked for may happen all the same."""
 
 
 class NotOurDagster(StockAssetsError):
@@ -57,7 +62,7 @@ class DagsterApi:
         """The data that answer one query or mutation.
 
         Raises:
-            DagsterNotRunning, NotOurDagster, AccessDenied, RefusedByDagster: as named.
+            DagsterNotRunning, DagsterTooSlow, NotOurDagster, AccessDenied, RefusedByDagster: as named.
         """
         content = self._post({"query": query, "variables": variables})
         if content.get("errors"):
@@ -73,8 +78,11 @@ class DagsterApi:
 
         try:
             response = self._client.post(f"{self.url}/graphql", json=body)
-        except httpx.TimeoutException as error:
-            raise self._silent("it did not answer in time") from error
+        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+            raise DagsterTooSlow(
+                f"Dagster at {self.url} did not answer within {_ANSWER_S:g} s",
+                cure="it may be busy: see the list of runs before you ask again",
+            ) from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._silent(str(error) or type(error).__name__) from error
         if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):

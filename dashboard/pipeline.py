@@ -73,7 +73,7 @@ class Pipeline:
     Args:
         settings: of the home; its `dagster_api` is asked, its `dagster_ui` is linked.
 
-    All calls raise DagsterNotRunning, NotOurDagster, AccessDenied or RefusedByDagster: see `dagster_api.py`.
+    All calls raise the errors of `dagster_api.py`.
     """
 
     def __init__(self, settings: Settings) -> None:
