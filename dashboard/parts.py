@@ -168,7 +168,6 @@ def download(name: str, current: Callable[[], pd.DataFrame]) -> pmui.FileDownloa
         button.data = None  # the browser saves when this changes: the same rows must be saved a second time too
         return StringIO(current().to_csv(index=False))
 
-    button = pmui.FileDownload(
-        callback=csv, filename=f"{name}.csv", label="CSV", auto=True, size="small", variant="outlined", width=96
-    )
+    button = pmui.FileDownload(callback=csv, filename=f"{name}.csv", label="CSV", auto=True, size="small", width=92)
+    button.variant = "outlined"  # Panel warns of its own old name for it where this is given above
     return button
