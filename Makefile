@@ -45,11 +45,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install  ## the whole lineage for AAPL on the bundled bars: leaderboard and next-session forecast
 	@STOCK_ASSETS_HOME=$(DEMO_HOME) $(BIN)/stock-assets run --ticker AAPL --source sample
 	@echo
-	@echo "Open the screens:   STOCK_ASSETS_HOME=$(DEMO_HOME) make dev      then http://127.0.0.1:3000"
+	@echo "Open the screens:   make up      then http://127.0.0.1:5006"
 	@echo "Ask with SQL:       STOCK_ASSETS_HOME=$(DEMO_HOME) $(BIN)/stock-assets sql 'FROM leaderboard'"
 
+.PHONY: up
+up: install  ## dashboard, Dagster, MLflow and Evidently on this machine, with the automation, until Ctrl-C
+	@$(BIN)/stock-assets up
+
 .PHONY: dev
-dev: install  ## Dagster's UI on http://127.0.0.1:3000, until Ctrl-C
+dev: install  ## for work on the code: Dagster alone on http://127.0.0.1:3000, until Ctrl-C
 	@$(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
 .PHONY: unit

@@ -11,6 +11,7 @@ PARTS = {
     "Features against pandas": ["benchmarks.features"],
     "Scores of a universe": ["benchmarks.evaluation"],
     "Publishing and querying": ["benchmarks.publish"],
+    "Dashboard of a universe": ["benchmarks.dashboard"],
     "Storage under load": ["benchmarks.storage_load", "load"],
 }
 

@@ -40,15 +40,14 @@ def serve(
     from dashboard.page import opener
 
     context = Context(Store(place), settings)
-    pages = {view.name: opener(view, context) for view in all_views()}
+    views = {"/": all_views()[0], **{view.name: view for view in all_views()}}
     pn.serve(
-        pages,
+        {path: opener(view, context) for path, view in views.items()},
         port=port,
         address=address,
         websocket_origin=[f"{host}:{port}" for host in {"127.0.0.1", "localhost", address}] + list(origins),
         show=False,
-        title={view.name: f"{view.label} · stock-assets" for view in all_views()},
-        index=None,
+        title={path: f"{view.label} · stock-assets" for path, view in views.items()},
         liveness=True,
         static_dirs={"own": str(_STATIC)},
         check_unused_sessions_milliseconds=_CHECK_SESSIONS_MS,

@@ -72,7 +72,7 @@ class Forecast(View):
         bars = shown.get(queries.prices, ticker, start=selection.start, end=selection.end)
         if selection.start is None:
             bars = bars.tail(_SESSIONS)
-        champion = next(row for row in forecasts.itertuples() if row.is_champion)
+        champion = next(forecasts.sort_values("is_champion", ascending=False, kind="stable").itertuples())
         currency = _currency(shown, ticker)
         self.sentence.say(words.forecast_sentence(ticker, champion, currency))
         decided = shown.get(queries.champion, ticker)

@@ -20,6 +20,7 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_MS = 90_000
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -60,4 +61,5 @@ def chromium() -> Iterator[Browser]:
 def tab(browser: Browser, *, size: dict[str, int] | None = None, dark: bool = False) -> Iterator[Tab]:
     """A new tab of a person of its own: no cookies yet."""
     with browser.new_context(viewport=size or WIDE, color_scheme="dark" if dark else "light") as context:
+        context.set_default_timeout(PATIENCE_MS)
         yield Tab(context.new_page())

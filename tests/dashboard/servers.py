@@ -25,6 +25,13 @@ def free_port() -> int:
 @contextmanager
 def serving(home: Path, *arguments: str, **environment: str) -> Iterator[str]:
     """A dashboard process of a home; gives its address when it answers, ends it afterwards."""
+    with serving_process(home, *arguments, **environment) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving_process(home: Path, *arguments: str, **environment: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The same, with the process."""
     address = f"http://127.0.0.1:{(port := free_port())}"
     process = subprocess.Popen(
         [sys.executable, "-m", "stock_assets", "dashboard", "--port", str(port), *arguments],
@@ -36,10 +43,11 @@ def serving(home: Path, *arguments: str, **environment: str) -> Iterator[str]:
     )
     try:
         _wait(process, f"{address}/liveness")
-        yield address
+        yield address, process
     finally:
-        process.terminate()
-        process.communicate(timeout=30)
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=30)
 
 
 def _wait(process: "subprocess.Popen[str]", address: str) -> None:

@@ -9,10 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from dashboard.views import all_views
 from storage.publisher import Publisher
-from tests.dashboard.browser import PHONE, WIDE, Tab, tab
+from tests.dashboard.browser import PATIENCE_MS, PHONE, WIDE, Tab, tab
 
 pytestmark = pytest.mark.slow
-PATIENCE_MS = 60_000
 PASSWORD = "open sesame"  # noqa: S105 (of the tests)
 expect.set_options(timeout=PATIENCE_MS)
 # Screens of this run, to be looked at.
@@ -21,7 +20,7 @@ SCREENS = Path("build") / "screens"
 
 def open_page(opened: Tab, address: str) -> Page:
     """Go there and wait until the page has its title."""
-    opened.page.goto(address, timeout=PATIENCE_MS, wait_until="commit")
+    opened.page.goto(address, wait_until="commit")
     expect(opened.page.locator("h1")).to_be_visible()
     return opened.page
 
@@ -46,7 +45,7 @@ def test_a_page_opens_without_an_error_or_a_request_to_elsewhere(
         page = open_page(opened, f"{served}/{view}?ticker=AAPL")
         page.wait_for_timeout(1500)
         SCREENS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENS / f"{view}-{'phone-dark' if dark else 'wide-light'}.png", timeout=PATIENCE_MS)
+        page.screenshot(path=SCREENS / f"{view}-{'phone-dark' if dark else 'wide-light'}.png")
         assert opened.errors == []
         assert opened.outside == []
         assert page.locator("[role=alert]").count() == 0
@@ -113,11 +112,11 @@ def test_a_password_covers_every_page(browser: Browser, serve: Callable[..., str
     address = serve(desk, STOCK_ASSETS_DASHBOARD_PASSWORD=PASSWORD)
     for view in all_views():
         with tab(browser) as opened:
-            opened.page.goto(f"{address}/{view.name}", timeout=PATIENCE_MS)
+            opened.page.goto(f"{address}/{view.name}")
             assert opened.page.url.startswith(f"{address}/login")
     with tab(browser) as opened:
         page = opened.page
-        page.goto(f"{address}/forecast?ticker=AAPL", timeout=PATIENCE_MS)
+        page.goto(f"{address}/forecast?ticker=AAPL")
         page.locator("input[type=text]").first.fill("analyst")
         page.locator("input[type=password]").fill(PASSWORD)
         page.keyboard.press("Enter")
