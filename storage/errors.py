@@ -23,6 +23,10 @@ class QueryRefused(StockAssetsError):
     """Typed SQL that is not exactly one SELECT, or that failed."""
 
 
+class QueryCancelled(QueryRefused):
+    """Typed SQL that somebody stopped."""
+
+
 class NothingPublished(StockAssetsError):
     """No database has been published in this home yet."""
 

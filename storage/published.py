@@ -8,12 +8,15 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
 
 from storage import engine
 from storage.errors import DamagedGeneration, NothingPublished
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _GENERATION = re.compile(r"(\d+)\.duckdb")
 
@@ -62,7 +65,7 @@ class Reader:
         self._path = _path_of(place, self.generation)
         self._one_at_a_time = threading.Lock()
 
-    def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+    def frame(self, sql: str, parameters: Sequence[object] = ()) -> "pd.DataFrame":
         """Rows of a query of ours; its values are parameters. Threads take turns.
 
         Raises:

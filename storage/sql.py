@@ -1,110 +1,162 @@
-"""Typed SQL: one SELECT on the newest generation, in a sandbox that reaches no file, no network and no setting."""
+"""Typed SQL: one SELECT on the newest generation, in a process of its own that reaches no file, network or setting."""
 
-import re
-from concurrent.futures import ThreadPoolExecutor, wait
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import pandas as pd
+import pyarrow as pa
 
-from storage import engine
-from storage.errors import QueryRefused
-from storage.names import suggest
-from storage.published import open_newest
-from storage.tables import TABLES
-from storage.views import VIEWS
+from stock_assets.errors import StockAssetsError
+from storage import engine, errors
+from storage.errors import QueryCancelled, QueryRefused
+from storage.refusals import ASK_LESS, refusal
+from storage.sql_process import WORKERS, Answer, ask
 
 MAX_ROWS = 10_000
 TIMEOUT_SECONDS = 60.0
-_MEMORY_LIMIT = "2GB"
+AT_ONCE = 2
+"""Queries that run at the same time, for all who ask this process."""
+_PATIENCE_SECONDS = 5.0
+_MAX_CHARACTERS = 100_000
+_slots = threading.BoundedSemaphore(AT_ONCE)
 
 
-def run_select(
-    sql: str, home: Path, max_rows: int | None = MAX_ROWS, *, timeout: float | None = TIMEOUT_SECONDS
-) -> pd.DataFrame:
-    """Run somebody's SQL and return its rows.
+@dataclass(frozen=True)
+class Limits:
+    """What a query may use; None: as much as it likes.
+
+    Attributes:
+        rows: rows returned at most; the rest is cut.
+        size: bytes returned at most; the rest is cut.
+        seconds: how long it may take.
+        memory: bytes it may use while it works. Nothing is put on disk instead.
+    """
+
+    rows: int | None = MAX_ROWS
+    size: int | None = 32 * 2**20
+    seconds: float | None = TIMEOUT_SECONDS
+    memory: int = 2**30
+
+
+class Query:
+    """Somebody's SQL, to be run once in one thread and perhaps cancelled from another.
 
     Args:
         sql: exactly one SELECT statement (WITH …, FROM-first, VALUES, DESCRIBE and SHOW are SELECTs to DuckDB).
-        home: folder of all state; the newest generation answers, while anything may be written meanwhile.
+        place: folder of all state, whose newest generation answers, or one published database file.
+        limits: what it may use.
+    """
+
+    def __init__(self, sql: str, place: Path, limits: Limits | None = None) -> None:
+        self._sql = sql
+        self._place = place
+        self._limits = limits or Limits()
+        self._lock = threading.Lock()
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._cancelled = False
+
+    def run(self) -> pd.DataFrame:
+        """Its rows; `frame.attrs["truncated"]` names the limit that cut them, `rows` or `bytes`, or is empty.
+
+        Raises:
+            QueryRefused: it is not exactly one SELECT, reaches for what is not published, needs more than it may, or
+                DuckDB refused it; or too many others run. QueryCancelled: somebody cancelled it.
+            NothingPublished, DamagedGeneration: there is nothing to query.
+            KeyboardInterrupt: somebody pressed Ctrl-C; the query is stopped.
+        """
+        if len(self._sql) > _MAX_CHARACTERS:
+            problem = f"the query has {len(self._sql):,} characters, expected at most {_MAX_CHARACTERS:,}"
+            raise QueryRefused(problem, cure="write a shorter one")
+        with _slot():
+            return self._frame(ask(self._begin(), self._request()))
+
+    def cancel(self) -> None:
+        """Stop it now, or before it begins. What it used is free when this returns to `run`'s caller."""
+        with self._lock:
+            self._cancelled = True
+            if self._worker:
+                self._worker.kill()
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._cancelled:
+                raise _cancelled()
+            self._worker = WORKERS.take()
+            return self._worker
+
+    def _request(self) -> dict[str, object]:
+        return {
+            "sql": self._sql.encode(errors="replace").decode(),  # half a surrogate is no text to DuckDB
+            "place": str(self._place.absolute()),
+            "max_rows": self._limits.rows,
+            "max_bytes": self._limits.size,
+            "seconds": self._limits.seconds,
+            "memory_bytes": self._limits.memory,
+        }
+
+    def _frame(self, answer: Answer) -> pd.DataFrame:
+        if self._cancelled:
+            raise _cancelled()
+        outcome = answer.outcome
+        if "truncated" not in outcome:
+            raise self._error(answer)
+        # Through DuckDB once more, so that types are those of every other frame from the database.
+        with engine.connect() as connection, pa.ipc.open_stream(answer.rows) as rows:
+            frame = engine.fetch(connection.from_arrow(rows.read_all()))
+        if outcome["truncated"] == "bytes" and frame.empty:
+            raise QueryRefused(f"one row is larger than {self._limits.size:,} bytes", cure=ASK_LESS)
+        frame.attrs["truncated"] = outcome["truncated"]
+        return frame
+
+    def _error(self, answer: Answer) -> StockAssetsError:
+        outcome = answer.outcome
+        if "raised" in outcome:
+            kind: type[StockAssetsError] = getattr(errors, outcome["raised"])
+            return kind(outcome["problem"], cure=outcome["cure"])
+        if answer.code == -signal.SIGALRM:
+            return QueryRefused(f"the query took longer than {self._limits.seconds:g} s", cure=ASK_LESS)
+        if "failed" in outcome:
+            return refusal(outcome["failed"], self._sql)
+        found = outcome.get("broke") or f"ended with status {answer.code}"
+        return QueryRefused(f"the query broke its process: {found}", cure="write it in another way, or ask for less")
+
+
+def run_select(
+    sql: str, place: Path, max_rows: int | None = MAX_ROWS, *, timeout: float | None = TIMEOUT_SECONDS
+) -> pd.DataFrame:
+    """Run somebody's SQL and return its rows: a `Query` of which only rows and seconds are limited.
+
+    Args:
+        sql: exactly one SELECT statement.
+        place: folder of all state, whose newest generation answers, or one published database file.
         max_rows: rows returned at most; `frame.attrs["truncated"]` says whether there were more. None for all.
         timeout: seconds after which the query is stopped; None for never.
 
     Raises:
-        QueryRefused: not exactly one SELECT, or DuckDB refused it; one line and a cure.
-        NothingPublished: there is nothing to query yet.
-        KeyboardInterrupt: somebody pressed Ctrl-C; the query is stopped.
+        As `Query.run`.
     """
-    _, connection = open_newest(home, memory_limit=_MEMORY_LIMIT)
-    with connection:
-        # No directory is allowed: with one, COPY … TO it would overwrite data.
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        try:
-            frame = _fetch(connection, sql, max_rows, timeout)
-        except duckdb.Error as error:
-            raise _refusal(error, sql) from error
-    shown = frame if max_rows is None else frame.head(max_rows)
-    shown.attrs["truncated"] = len(shown) < len(frame)
-    return shown
+    return Query(sql, place, Limits(rows=max_rows, size=None, seconds=timeout, memory=2 * 2**30)).run()
 
 
-def _one_select(sql: str) -> duckdb.Statement:
-    statements = duckdb.extract_statements(sql)
-    if not statements:
-        raise QueryRefused("the query is empty, expected one SELECT statement", cure="begin with: FROM tickers")
-    if len(statements) != 1:
-        raise QueryRefused(f"expected exactly one SELECT statement, found {len(statements)}", cure="send one at a time")
-    kind = statements[0].type
-    if kind != duckdb.StatementType.SELECT:
-        raise QueryRefused(
-            f"expected a SELECT statement, found {kind.name}", cure="only reading is possible here; begin with SELECT"
-        )
-    return statements[0]
+def warm_up() -> None:
+    """Start the process of the next query ahead, where people wait for it."""
+    WORKERS.warm_up()
 
 
-def _fetch(
-    connection: duckdb.DuckDBPyConnection, sql: str, max_rows: int | None, timeout: float | None
-) -> pd.DataFrame:
-    """Rows, fetched in a thread: while DuckDB works, the thread it works in sees no Ctrl-C; one that waits does."""
-
-    def work() -> pd.DataFrame:
-        rows = connection.sql(_one_select(sql))
-        return engine.fetch(rows if max_rows is None else rows.limit(max_rows + 1))
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        fetched = pool.submit(work)
-        try:
-            return fetched.result(timeout)
-        except TimeoutError as error:
-            problem = f"the query took longer than {timeout:g} s"
-            raise QueryRefused(problem, cure="filter by ticker, or ask for less") from error
-        finally:
-            while not fetched.done():  # again and again: what comes before the query runs is forgotten
-                connection.interrupt()
-                wait([fetched], timeout=0.05)
+@contextmanager
+def _slot() -> Iterator[None]:
+    if not _slots.acquire(timeout=_PATIENCE_SECONDS):
+        raise QueryRefused(f"{AT_ONCE} other queries are running", cure="wait for a moment and run it again")
+    try:
+        yield
+    finally:
+        _slots.release()
 
 
-def _refusal(error: duckdb.Error, sql: str) -> QueryRefused:
-    lines = str(error).splitlines()
-    problem = lines[0].removeprefix("Permission Error: ")
-    return QueryRefused(problem, cure=_cure(problem, lines[1:], error, sql))
-
-
-def _cure(problem: str, rest: list[str], error: duckdb.Error, sql: str) -> str:
-    if isinstance(error, duckdb.PermissionException):
-        return "files, extensions and settings are out of reach here; query the published tables"
-    if problem.startswith("Catalog Error: Table with name "):
-        missing = problem.removeprefix("Catalog Error: Table with name ").split(" ")[0]
-        return suggest(missing, [*TABLES, *(view.name for view in VIEWS)])
-    hints = [line.strip() for line in rest if line.startswith(("Did you mean", "Candidate bindings"))]
-    cure = hints[0] if hints else "correct the SQL; docs/tables.md lists tables and columns"
-    unknown = re.search(r'column "([^"]+)" not found', problem)
-    if unknown and _is_compared_to(unknown[1], sql):
-        return f"text needs single quotes: '{unknown[1]}'; if a column was meant: {cure}"
-    return cure
-
-
-def _is_compared_to(name: str, sql: str) -> bool:
-    """Whether the name stands where people write a value: behind a comparison or in a list."""
-    return re.search(rf'([=<>]|\bLIKE|\bIN\s*\([^)]*)\s*"?{re.escape(name)}\b', sql, re.IGNORECASE) is not None
+def _cancelled() -> QueryCancelled:
+    return QueryCancelled("the query was cancelled", cure="run it again")

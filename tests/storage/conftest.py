@@ -4,6 +4,7 @@ import pytest
 
 from storage.lake import Lake
 from storage.publisher import Publisher
+from tests.storage.frames import rows
 
 
 @pytest.fixture
@@ -20,3 +21,12 @@ def lake(home: Path) -> Lake:
 @pytest.fixture
 def publisher(home: Path) -> Publisher:
     return Publisher(home)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which five bars of AAPL are published."""
+    publisher = Publisher(tmp_path_factory.mktemp("it's a home"))
+    publisher.lake.write("prices", rows("prices", 5), ticker="AAPL")
+    publisher.publish()
+    return publisher.home

@@ -1,23 +1,12 @@
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from storage.errors import NothingPublished, QueryRefused
-from storage.publisher import Publisher
 from storage.sql import run_select
 from storage.tables import TABLES
 from storage.views import VIEWS
-from tests.storage.frames import rows
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    publisher = Publisher(tmp_path_factory.mktemp("it's a home"))
-    publisher.lake.write("prices", rows("prices", 5), ticker="AAPL")
-    publisher.publish()
-    return publisher.home
 
 
 @pytest.mark.parametrize(
@@ -36,85 +25,6 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_whatever_is_one_select_is_answered(published: Path, sql: str, shape: tuple[int, int]) -> None:
     assert run_select(sql, published).shape == shape
-
-
-ATTACKS = [
-    "COPY prices TO '{folder}/stolen.csv'",
-    "COPY prices FROM '{folder}/secret.csv'",
-    "COPY (SELECT 1) TO '{home}/lake/prices/ticker=AAPL.parquet'",
-    "ATTACH '{folder}/other.duckdb'",
-    "ATTACH '{home}/warehouse.duckdb' AS w",
-    "DETACH warehouse",
-    "USE memory",
-    "EXPORT DATABASE '{folder}/dump'",
-    "IMPORT DATABASE '{folder}/dump'",
-    "SELECT * FROM read_csv('{folder}/secret.csv')",
-    "SELECT * FROM read_csv_auto('/etc/passwd')",
-    "SELECT * FROM sniff_csv('{folder}/secret.csv')",
-    "SELECT * FROM read_text('{folder}/secret.csv')",
-    "SELECT * FROM read_blob('{folder}/secret.csv')",
-    "SELECT * FROM read_json('{folder}/secret.csv')",
-    "SELECT * FROM read_parquet('{home}/lake/prices/*.parquet')",
-    "SELECT * FROM parquet_metadata('{home}/lake/prices/ticker=AAPL.parquet')",
-    "SELECT * FROM glob('{folder}/*')",
-    "SELECT * FROM '{folder}/secret.csv'",
-    "SELECT * FROM '{home}/lake/prices/ticker=AAPL.parquet'",
-    "SELECT * FROM query('SELECT * FROM read_text(''{folder}/secret.csv'')')",
-    "SELECT * FROM query('DROP TABLE prices')",
-    "SELECT * FROM read_csv('http://127.0.0.1:9/x.csv')",
-    "SELECT getenv('HOME')",
-    "SELECT * FROM python_variable",
-    "INSTALL httpfs",
-    "LOAD httpfs",
-    "LOAD '{folder}/evil.duckdb_extension'",
-    "SET enable_external_access = true",
-    "SET lock_configuration = false",
-    "RESET lock_configuration",
-    "SET memory_limit = '100GB'",
-    "PRAGMA enable_profiling",
-    "PRAGMA database_list",
-    "CALL pragma_version()",
-    "CREATE TABLE memory.x AS SELECT 1",
-    "CREATE MACRO f() AS 1",
-    "CREATE PERSISTENT SECRET (TYPE s3)",
-    "INSERT INTO prices SELECT * FROM prices",
-    "WITH x AS (INSERT INTO prices SELECT * FROM prices RETURNING *) SELECT * FROM x",
-    "UPDATE prices SET close = 0",
-    "DELETE FROM prices",
-    "TRUNCATE prices",
-    "DROP TABLE prices",
-    "ALTER TABLE prices RENAME TO p",
-    "VACUUM",
-    "CHECKPOINT",
-    "BEGIN TRANSACTION",
-    "PREPARE q AS SELECT 1",
-    "EXPLAIN SELECT 1",
-    "EXPLAIN ANALYZE SELECT 1",
-    "SELECT 1; SELECT 2",
-    "SELECT 1; DROP TABLE prices",
-    "",
-    ";",
-    "-- nothing",
-]
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_an_attack_is_refused_in_one_line_and_touches_nothing(published: Path, tmp_path: Path, attack: str) -> None:
-    python_variable = pd.DataFrame({"secret": [1]})  # DuckDB would find it by name in the frames that call it
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "secret.csv").write_text("secret\n1\n")
-    before = _files(published)
-    with pytest.raises(QueryRefused, match=r" — .+") as refused:
-        run_select(attack.format(folder=folder, home=str(published).replace("'", "''")), published)
-    assert "\n" not in str(refused.value)
-    assert [path.name for path in folder.iterdir()] == ["secret.csv"]
-    assert _files(published) == before
-    assert len(python_variable) == 1
-
-
-def _files(home: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(home)): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
 
 
 @pytest.mark.parametrize(
