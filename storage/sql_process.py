@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -61,7 +62,7 @@ atexit.register(WORKERS.close)
 def ask(worker: subprocess.Popen[bytes], request: dict[str, Any]) -> Answer:
     """Send the request and wait for the answer; the worker is gone afterwards, whatever happens here."""
     try:
-        rows, said = worker.communicate(json.dumps(request).encode())
+        rows, said = worker.communicate(json.dumps(request | {"parent": os.getpid()}).encode())
     finally:
         end(worker)
     return Answer(rows, _outcome(said), worker.returncode)

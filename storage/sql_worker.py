@@ -37,8 +37,8 @@ def main() -> None:
     text = sys.stdin.buffer.read()
     if not text:
         return
-    threading.Thread(target=_end_with_parent, args=[os.getppid()], daemon=True).start()
     request = json.loads(text)
+    threading.Thread(target=_end_with_parent, args=[request["parent"]], daemon=True).start()
     try:
         # Decimal megabytes, as DuckDB's are: its limit must be the first to be met, because it says so in words.
         memory = f"{request['memory_bytes'] // 10**6}MB"
