@@ -198,3 +198,17 @@ def announcements(reader: Reader, ticker: str, limit: int = 20) -> pd.DataFrame:
         "ORDER BY announced_at DESC, announcement_id LIMIT ?",
         [ticker, limit],
     )
+
+
+def documented_columns(reader: Reader) -> pd.DataFrame:
+    """Every column of every table and view, with what the published database says about both; in their order."""
+    return reader.frame(
+        "SELECT table_name, relations.comment AS table_meaning, column_name, data_type, columns.comment AS meaning "
+        "FROM duckdb_columns() columns JOIN ("
+        "SELECT database_name, schema_name, table_name, comment FROM duckdb_tables() UNION ALL "
+        "SELECT database_name, schema_name, view_name, comment FROM duckdb_views()"
+        ") relations USING (database_name, schema_name, table_name) "
+        "WHERE database_name = current_database() AND schema_name = 'main' "
+        "ORDER BY table_name, column_index",
+        [],
+    )

@@ -169,7 +169,7 @@ SENSELESS = [
 
 
 @pytest.mark.parametrize(
-    "attack", WRITES + FILES + INDIRECTLY + NETWORK + SETTINGS + SENSELESS, ids=lambda sql: sql[:60]
+    "attack", WRITES + FILES + INDIRECTLY + NETWORK + SETTINGS + SENSELESS, ids=lambda sql: ascii(sql)[:60]
 )
 def test_an_attack_is_refused_in_one_line_and_touches_nothing(published: Path, tmp_path: Path, attack: str) -> None:
     python_variable = pd.DataFrame({"secret": [1]})  # DuckDB would find it by name in the frames that call it
