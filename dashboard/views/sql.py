@@ -57,8 +57,8 @@ class Sql(View):
             variant="text",
             margin=0,
         )
-        self.start = _button("Run", icon="play_arrow", color="primary", variant="contained")
-        self.stop = _button("Cancel", icon="stop", color="error", visible=False)
+        self.run_button = _button("Run", icon="play_arrow", color="primary", variant="contained")
+        self.cancel_button = _button("Cancel", icon="stop", color="error", visible=False)
         self.download = download("query", self.current)
         self.download.visible = False
         self.status, self.problem, self.rows = Text(kind="small"), Notice(), Rows()
@@ -67,7 +67,13 @@ class Sql(View):
     def layout(self) -> Viewable:
         """The editor and the rows, and the schema beside them."""
         buttons = pn.FlexBox(
-            self.start, self.stop, self.download, self.examples, gap="10px", align_items="center", margin=(10, 0, 4, 0)
+            self.run_button,
+            self.cancel_button,
+            self.download,
+            self.examples,
+            gap="10px",
+            align_items="center",
+            margin=(10, 0, 4, 0),
         )
         query = card("Query", self.editor, buttons, Text(_LIMITS_IN_WORDS, "small"))
         answer = card("Rows", self.status, self.problem, self.rows)
@@ -75,12 +81,16 @@ class Sql(View):
             (8, pn.Column(query, answer, sizing_mode="stretch_width")), (4, card("Tables", self.schema))
         )
 
+    def start(self) -> None:
+        """Have a process ready for the first query; a query ends with its page."""
+        warm_up()
+        pn.state.on_session_destroyed(self.cancel)
+
     def update(self, shown: Snapshot, selection: Selection) -> None:
         """List the tables of the generation. What is typed, running or shown stays."""
         self.schema.relations = relations(shown.get(queries.documented_columns))
         if self.result is None and self._query is None:
             self.status.say("Nothing has been run yet: press Run, or Ctrl+Enter in the query.")
-        warm_up()
 
     async def run(self, *_: Any) -> None:
         """Run what is typed, while the page and all others go on; show its rows, or what is wrong with it."""
@@ -121,19 +131,17 @@ class Sql(View):
         return shown_as(self.result)
 
     def _listen(self) -> None:
-        self.start.on_click(self.run)
+        self.run_button.on_click(self.run)
         self.editor.param.watch(self.run, "asked")
-        self.stop.on_click(self.cancel)
+        self.cancel_button.on_click(self.cancel)
         self.examples.on_click(self._take_example)
-        if pn.state.curdoc is not None:
-            pn.state.on_session_destroyed(self.cancel)
 
     def _take_example(self, chosen: dict[str, str]) -> None:
         self.editor.value = next(one.sql for one in EXAMPLES if one.title == chosen["label"])
 
     def _show_running(self, running: bool) -> None:
-        self.start.disabled = running
-        self.stop.visible = running
+        self.run_button.disabled = running
+        self.cancel_button.visible = running
         self.download.visible = not running and self.result is not None
         if running:
             self.result = None

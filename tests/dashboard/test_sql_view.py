@@ -80,7 +80,7 @@ def test_rows_are_shown_counted_and_downloaded(view: Sql) -> None:
     assert view.status.text.startswith("30 rows. ")
     downloaded = pd.read_csv(io.StringIO(view.download.callback().getvalue()))
     assert downloaded["close"].tolist() == pytest.approx(shown.value["close"].tolist())
-    assert (view.download.visible, view.stop.visible, view.start.disabled) == (True, False, False)
+    assert (view.download.visible, view.cancel_button.visible, view.run_button.disabled) == (True, False, False)
 
 
 def test_a_cut_result_says_so(view: Sql, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,14 +120,14 @@ def test_the_page_goes_on_while_a_query_runs_and_cancel_stops_it(view: Sql) -> N
             await asyncio.sleep(0.05)
             turns += 1
             if turns == 10:
-                assert (view.stop.visible, view.start.disabled) == (True, True)
+                assert (view.cancel_button.visible, view.run_button.disabled) == (True, True)
                 await view.run()  # a second press changes nothing
                 view.cancel()
         return turns
 
     assert asyncio.run(press_cancel_while_it_runs()) >= 10
     assert view.status.text == "Cancelled."
-    assert (view.stop.visible, view.start.disabled) == (False, False)
+    assert (view.cancel_button.visible, view.run_button.disabled) == (False, False)
 
 
 def test_the_address_fills_the_editor_and_runs_nothing(
