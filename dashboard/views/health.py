@@ -76,7 +76,7 @@ class Health(View):
         charts = side_by_side((7, pane(self.bars.figure)), (5, pane(self.share.figure)))
         return pn.Column(
             self.answer,
-            side_by_side(*((3, state) for state in self.states.values())),
+            side_by_side(*((3, pn.Column(state, sizing_mode="stretch_width")) for state in self.states.values())),
             card("Inputs: how far each has moved, and the share that has drifted", self.no_drift, charts, self.report),
             side_by_side(
                 (6, card("How far each stage has come", self.stages.layout)),

@@ -93,6 +93,8 @@ def test_models_or_sessions_without_rows_are_a_state_with_its_cure(tested: Conte
     with pytest.raises(NothingToShow, match="choose sessions between 2024-01-03 and 2024-05-07"):
         shown(tested, start=date(2030, 1, 1))
     page = Page(Backtest(tested), tested, {"ticker": TICKER, "model": f"{KNOWING},prophet"})
+    assert page._problem.text == ""
+    assert page.root.get_root() is not None
     assert "Not tested on them: prophet." in page.view.rows_said.text  # type: ignore[attr-defined]  # it is a Backtest
 
 

@@ -43,6 +43,12 @@ def test_the_question_is_answered_with_what_to_look_at(watched: Context) -> None
     assert view.states["pipeline"].text.startswith("Pipeline: the newest run ended well.")
 
 
+def test_the_page_is_laid_out_and_shows_no_problem(watched: Context) -> None:
+    page = Page(Health(watched), watched, {"ticker": TICKER})
+    assert page._problem.text == ""
+    assert page.root.get_root() is not None
+
+
 def test_inputs_are_measured_in_thresholds_by_the_newest_check_alone(watched: Context) -> None:
     view = shown(watched)
     source = view.bars._source.data
