@@ -144,8 +144,11 @@ class Universe(View):
             return
         seen = self._watch.latest()
         if seen is not None and seen is not self._seen:
+            was_busy = self._seen is not None and bool(self._seen.under_way)
             self._seen = seen
             self._tell(seen)
+            if was_busy and not seen.under_way:
+                self.answer.hide()  # what it announced is over: the list of runs says how
             self.runs.show([*seen.under_way, *seen.ended])
         if self._work is not None and self._work.done():
             self._finish(self._work)
