@@ -26,7 +26,9 @@ _SEARCH = {"type": "input", "func": "like", "placeholder": "search"}
 # The pinned row stands below the headings, not beside them, on the page's own ground.
 _PINNED = """
 .tabulator .tabulator-header .tabulator-frozen-rows-holder { display: block !important; }
-.tabulator .tabulator-frozen-rows-holder .tabulator-row { background: transparent !important; color: inherit; }
+.tabulator .tabulator-frozen-rows-holder .tabulator-row {
+  background: transparent !important; color: inherit; font-weight: normal;
+}
 """
 
 

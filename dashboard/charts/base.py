@@ -50,10 +50,3 @@ def by_session(drawn: Figure) -> CustomJSTickFormatter:
 def set_sessions(formatter: CustomJSTickFormatter, sessions: Sequence[date]) -> None:
     """The sessions at positions 0, 1, 2 …"""
     formatter.args = {"labels": [f"{session:%Y-%m-%d}" for session in sessions]}
-
-
-def legend_below(drawn: Figure) -> None:
-    """Put the legend under the plot, where many models hide nothing."""
-    legend = drawn.legend[0]
-    drawn.add_layout(legend, "below")
-    legend.update(ncols=3, border_line_alpha=0, background_fill_alpha=0, label_text_font_size="11px", spacing=1)

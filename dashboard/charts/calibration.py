@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d
 
-from dashboard.charts.base import chart, legend_below
+from dashboard.charts.base import chart
 from dashboard.theme import NEUTRAL
 
 _NUMBERS = ("level", "coverage", "coverage_lower", "coverage_upper", "n")
@@ -25,20 +25,17 @@ class Calibration:
     def __init__(self) -> None:
         """Draw an empty chart."""
         self._source = ColumnDataSource({name: [] for name in ("model", "colour", "x", *_NUMBERS)})
-        self.figure = drawn = chart(height=500, x_range=Range1d(0.45, 1.0), y_range=Range1d(0, 1))
+        self.figure = drawn = chart(height=440, x_range=Range1d(0.45, 1.0), y_range=Range1d(0, 1))
         drawn.line([0, 1], [0, 1], color=NEUTRAL, line_dash="dashed", line_width=1.6)
         drawn.segment(
             "x", "coverage_lower", "x", "coverage_upper", source=self._source, color="colour", line_width=2, alpha=0.75
         )
-        points = drawn.scatter(
-            "x", "coverage", source=self._source, size=8, color="colour", line_color="white", legend_field="model"
-        )
+        points = drawn.scatter("x", "coverage", source=self._source, size=8, color="colour", line_color="white")
         drawn.add_tools(HoverTool(renderers=[points], tooltips=_TOOLTIPS))
         drawn.xaxis.axis_label, drawn.yaxis.axis_label = "promised", "closes inside"
         drawn.xaxis.ticker = [0.5, 0.8, 0.9, 0.95]
         for axis in (*drawn.xaxis, *drawn.yaxis):
             axis.formatter = NumeralTickFormatter(format="0 %")
-        legend_below(drawn)
 
     def show(self, calibration: pd.DataFrame, colours: Mapping[str, str]) -> None:
         """Show each model at each level.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d, Span
 
-from dashboard.charts.base import by_session, chart, legend_below, set_sessions
+from dashboard.charts.base import by_session, chart, set_sessions
 from dashboard.theme import NEUTRAL
 
 _FEWEST = 20  # figures of fewer sessions say nothing and would stretch the axis; shown only where there is nothing else
@@ -24,15 +24,12 @@ class Rolling:
         """Draw an empty chart."""
         self._column, self._reference = column, reference
         self._source = ColumnDataSource(_NOTHING)
-        self.figure = drawn = chart(height=320, x_range=Range1d(0, 1), y_range=Range1d(-1, 1))
+        self.figure = drawn = chart(height=280, x_range=Range1d(0, 1), y_range=Range1d(-1, 1))
         self._sessions = by_session(drawn)
-        lines = drawn.multi_line(
-            "x", "y", source=self._source, color="colour", line_width=2.2, line_alpha=0.9, legend_field="model"
-        )
+        lines = drawn.multi_line("x", "y", source=self._source, color="colour", line_width=2.2, line_alpha=0.9)
         drawn.add_tools(HoverTool(renderers=[lines], tooltips=[("model", "@model"), ("", "$data_y{0.00 %}")]))
         drawn.add_layout(Span(location=reference, dimension="width", line_color=NEUTRAL, line_dash="dashed"))
         drawn.yaxis.formatter = NumeralTickFormatter(format="0.0 %")
-        legend_below(drawn)
 
     def show(self, performance: pd.DataFrame, colours: Mapping[str, str]) -> None:
         """Show one line a model.

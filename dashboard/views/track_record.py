@@ -7,6 +7,7 @@ from panel.viewable import Viewable
 from dashboard import words
 from dashboard.charts.base import describe, pane
 from dashboard.charts.calibration import Calibration
+from dashboard.charts.key import Key
 from dashboard.charts.rolling import Rolling
 from dashboard.charts.track import Track
 from dashboard.parts import Notice, Text, card, download, side_by_side
@@ -43,12 +44,12 @@ _FORECASTS = (
 )
 _INTERVALS = (
     Column("model", "model"),
-    Column("level", "promised %", "count"),
+    Column("level", "promised", "count"),
     Column("coverage", "kept", "percent"),
     Column("coverage_lower", "from", "percent"),
     Column("coverage_upper", "to", "percent"),
-    Column("kupiec_p", "Kupiec p", "p_value"),
-    Column("christoffersen_p", "Christoffersen p", "p_value"),
+    Column("kupiec_p", "Kupiec", "p_value"),
+    Column("christoffersen_p", "Christoffersen", "p_value"),
     Column("n", "sessions", "count"),
 )
 
@@ -72,6 +73,8 @@ class TrackRecord(View):
         self.track = Track()
         self.skill = Rolling("skill_vs_naive", 0.0)
         self.coverage = Rolling("coverage_90", 0.9)
+        self.live_keys = (Key(), Key())
+        self.key = Key()
         self.evidence = Text(kind="small")
         self.calibration = Calibration()
         self.intervals = Grid(_INTERVALS, page_size=12, filters=True)
@@ -79,8 +82,22 @@ class TrackRecord(View):
         self.live = pn.Column(
             card("Forecasts and what happened", pane(self.track.figure)),
             side_by_side(
-                (6, card("Skill over the newest 60 sessions; the random walk is 0", pane(self.skill.figure))),
-                (6, card("Share of closes inside 90 % over the same sessions", pane(self.coverage.figure))),
+                (
+                    6,
+                    card(
+                        "Skill over the newest 60 sessions; the random walk is 0",
+                        self.live_keys[0],
+                        pane(self.skill.figure),
+                    ),
+                ),
+                (
+                    6,
+                    card(
+                        "Share of closes inside 90 % over the same sessions",
+                        self.live_keys[1],
+                        pane(self.coverage.figure),
+                    ),
+                ),
             ),
             card(
                 "Every live forecast, the newest first",
@@ -99,6 +116,7 @@ class TrackRecord(View):
             card(
                 "Do intervals keep their promise?",
                 self.evidence,
+                self.key,
                 side_by_side(
                     (5, pane(self.calibration.figure)),
                     (
@@ -139,7 +157,9 @@ class TrackRecord(View):
             f"Closes of {selection.ticker} with forecasts and intervals of {model}. {self.sentence.text}",
         )
         performance = _chosen(shown.get(queries.live_performance, selection.ticker), selection)
-        for chart, what in ((self.skill, "skill_vs_naive"), (self.coverage, "coverage_90")):
+        shown_as = zip((self.skill, self.coverage), ("skill_vs_naive", "coverage_90"), self.live_keys, strict=True)
+        for chart, what, key in shown_as:
+            key.show(sorted(performance["model"].unique()), colours)
             chart.show(performance, colours)
             describe(chart.figure, _spoken(performance, what))
         self.table.show(_rows(record))
@@ -153,6 +173,7 @@ class TrackRecord(View):
         self.evidence.say(
             f"{_EVIDENCE[kind]} Whiskers are 95 % Wilson intervals: one that crosses the line is consistent with it."
         )
+        self.key.show(sorted(rows["model"].unique()), colours)
         self.calibration.show(rows, colours)
         at_90 = rows[rows["level"] == 90]
         spoken = "; ".join(f"{row.model} {words.percent(row.coverage)}" for row in at_90.itertuples())
