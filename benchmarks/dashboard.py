@@ -35,7 +35,7 @@ CHOICES = 40
 VIEWERS = 20
 PUBLICATIONS = 5
 # The server lets a closed session go after this long (dashboard/app.py), and looks every few seconds.
-SESSIONS_GONE_SECONDS = 30
+SESSIONS_GONE_SECONDS = 80
 
 
 def build_home(home: Path, tickers: list[str], models: list[str]) -> Publisher:

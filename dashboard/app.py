@@ -12,8 +12,8 @@ from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
 
 _STATIC = Path(__file__).with_name("static")
-# A closed tab's session is let go soon; an open one that answers stays.
-_CHECK_SESSIONS_MS, _UNUSED_SESSION_MS = 5_000, 15_000
+# A closed tab's session is let go after a minute: a slow browser may take that long to connect after it got the page.
+_CHECK_SESSIONS_MS, _UNUSED_SESSION_MS = 5_000, 60_000
 
 
 class PublicWithoutPassword(StockAssetsError):
