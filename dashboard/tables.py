@@ -75,11 +75,11 @@ class Grid:
         )
 
     def show(self, frame: pd.DataFrame) -> None:
-        """Show these rows in this order; a random walk that comes first stays on top, however they are sorted."""
+        """Show these rows in this order; a random walk whose one row is first stays there, however they are sorted."""
         rows = frame[[column.name for column in self.columns]].reset_index(drop=True)
-        leads = "model" in rows and len(rows) > 0 and rows["model"].iloc[0] == BENCHMARK
+        benchmarks = rows.index[rows["model"] == BENCHMARK].tolist() if "model" in rows else []
         self.layout.value = rows
-        self.layout.frozen_rows = [0] if leads else []
+        self.layout.frozen_rows = [0] if benchmarks == [0] else []
 
 
 def meaning(column: str) -> str:

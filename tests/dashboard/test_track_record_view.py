@@ -30,8 +30,10 @@ def live(tmp_path: Path) -> Path:
 
 
 def test_every_live_forecast_is_in_the_table_the_newest_first(live: Path) -> None:
-    rows = updated(live).table.layout.value
+    table = updated(live).table.layout
+    rows = table.value
     assert len(rows) == 2 * N_SESSIONS
+    assert table.frozen_rows == []
     assert rows["target_session"].is_monotonic_decreasing
     assert rows["inside"].head(2).tolist() == ["—", "—"]  # still to come
     assert set(rows["inside"]) == {"—", "yes", "no"}
