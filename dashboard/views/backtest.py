@@ -14,7 +14,7 @@ from dashboard.charts.gains import Gains
 from dashboard.charts.grouped_bars import GroupedBars
 from dashboard.charts.key import Key
 from dashboard.charts.residuals import Residuals
-from dashboard.parts import Notice, Text, card, side_by_side
+from dashboard.parts import Notice, Text, card
 from dashboard.selection import Selection
 from dashboard.store import Snapshot
 from dashboard.tables import Column, Grid
@@ -70,25 +70,14 @@ class Backtest(View):
         return pn.Column(
             self.sentence,
             self.rows_said,
-            side_by_side(
-                (7, card("Ahead of the random walk, so far", next(key), pane(self.gains.figure))),
-                (5, card("Compared on the same sessions", self.table.layout)),
-            ),
+            card("Ahead of the random walk, so far", next(key), pane(self.gains.figure)),
+            card("Compared on the same sessions", self.table.layout),
             card("Predicted and what happened", next(key), pane(self.closes.figure)),
-            side_by_side(
-                (7, card("Errors through time", next(key), pane(self.residuals.figure))),
-                (5, card("Errors by size, the random walk’s filled", pane(self.errors.figure))),
-            ),
+            card("Errors through time", next(key), pane(self.residuals.figure)),
+            card("Errors by size, the random walk’s filled", pane(self.errors.figure)),
             card("Skill in each fold, by its first month", next(key), self.no_folds, pane(self.folds.figure)),
-            side_by_side(
-                (6, card("Skill in the calm, middle and restless third of sessions", pane(self.regimes.figure))),
-                (
-                    6,
-                    card(
-                        "Closes inside the 90 % interval, in such thirds", self.no_coverage, pane(self.coverage.figure)
-                    ),
-                ),
-            ),
+            card("Skill in the calm, middle and restless third of sessions", pane(self.regimes.figure)),
+            card("Closes inside the 90 % interval, in such thirds", self.no_coverage, pane(self.coverage.figure)),
             sizing_mode="stretch_width",
         )
 
