@@ -10,7 +10,7 @@ from dashboard.charts.calibration import Calibration
 from dashboard.charts.key import Key
 from dashboard.charts.rolling import Rolling
 from dashboard.charts.track import Track
-from dashboard.parts import Notice, Text, card, download, side_by_side
+from dashboard.parts import Notice, Text, card, download
 from dashboard.selection import Selection
 from dashboard.store import Snapshot
 from dashboard.tables import Column, Grid
@@ -81,24 +81,8 @@ class TrackRecord(View):
         self.table = Grid(_FORECASTS, page_size=20, filters=True)
         self.live = pn.Column(
             card("Forecasts and what happened", pane(self.track.figure)),
-            side_by_side(
-                (
-                    6,
-                    card(
-                        "Skill over the newest 60 sessions; the random walk is 0",
-                        self.live_keys[0],
-                        pane(self.skill.figure),
-                    ),
-                ),
-                (
-                    6,
-                    card(
-                        "Share of closes inside 90 % over the same sessions",
-                        self.live_keys[1],
-                        pane(self.coverage.figure),
-                    ),
-                ),
-            ),
+            card("Skill over the newest 60 sessions; the random walk is 0", self.live_keys[0], pane(self.skill.figure)),
+            card("Share of closes inside 90 % over the same sessions", self.live_keys[1], pane(self.coverage.figure)),
             card(
                 "Every live forecast, the newest first",
                 download("track_record", lambda: self.table.layout.value),
@@ -117,17 +101,9 @@ class TrackRecord(View):
                 "Do intervals keep their promise?",
                 self.evidence,
                 self.key,
-                side_by_side(
-                    (5, pane(self.calibration.figure)),
-                    (
-                        7,
-                        pn.Column(
-                            download("calibration", lambda: self.intervals.layout.value),
-                            self.intervals.layout,
-                            sizing_mode="stretch_width",
-                        ),
-                    ),
-                ),
+                pane(self.calibration.figure),
+                download("calibration", lambda: self.intervals.layout.value),
+                self.intervals.layout,
             ),
             sizing_mode="stretch_width",
         )
