@@ -209,7 +209,7 @@ def main() -> None:
 def _know_the_models_of_pages() -> None:
     """What the server sends is read by the classes of these."""
     import panel as pn
-    import panel_material_ui  # noqa: F401
+    import panel_material_ui  # noqa: F401 (it registers its classes)
 
     pn.extension("tabulator")
 
