@@ -53,6 +53,7 @@ class Page:
             selection, wrong = Selection(), error
         self.choices = Choices(view.controls, selection, self._chosen)
         self._body = pn.Column(view.layout(), sizing_mode="stretch_width")
+        self._name(selection)
         self.refresh()
         if wrong is not None:
             self._say(wrong)
@@ -81,12 +82,21 @@ class Page:
     def _chosen(self, selection: Selection) -> None:
         if pn.state.location is not None:
             pn.state.location.search = selection.query()
-        self._show(self._store.newest())
+        try:
+            shown = self._store.newest()
+        except StockAssetsError as error:
+            self._say(error)
+        else:
+            self._show(shown)
+
+    def _name(self, selection: Selection) -> None:
+        """The question as the title, and links to the other pages with the same choices."""
+        self._title.say(self.view.question.format(ticker=selection.ticker or "this stock"))
+        self._links.items = _navigation(selection)
 
     def _show(self, shown: Snapshot) -> None:
         selection = self.choices.selection
-        self._title.say(self.view.question.format(ticker=selection.ticker or "this stock"))
-        self._links.items = _navigation(selection)
+        self._name(selection)
         try:
             self._require_known(shown, selection)
             self.view.update(shown, selection)
