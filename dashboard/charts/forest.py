@@ -45,6 +45,7 @@ class Forest:
         )
         drawn.add_tools(HoverTool(renderers=[points], tooltips=_TOOLTIPS))
         drawn.xaxis.formatter = NumeralTickFormatter(format=_FORMAT)
+        drawn.xaxis.ticker.desired_num_ticks = 4  # a phone is narrow
         drawn.ygrid.visible = False
 
     def show(self, scores: pd.DataFrame, colours: Mapping[str, str]) -> None:
