@@ -1,6 +1,5 @@
 """Sentences and numbers as people read them. Pure functions of values; nothing here knows Panel."""
 
-import math
 from datetime import date
 from typing import Any
 
@@ -31,14 +30,6 @@ def money(value: Any, currency: str | None) -> str:
 def percent(fraction: Any, decimals: int = 1, *, signed: bool = False) -> str:
     """A fraction in per cent: `+0.17 %`."""
     return MISSING if is_missing(fraction) else f"{100 * fraction:{'+' if signed else ''}.{decimals}f} %"
-
-
-def number(value: Any, digits: int = 4) -> str:
-    """A number with so many significant digits."""
-    if is_missing(value):
-        return MISSING
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else digits - 1
-    return f"{value:,.{min(decimals, 8)}f}"
 
 
 def name(model: str) -> str:
