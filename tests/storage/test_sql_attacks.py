@@ -108,7 +108,7 @@ INDIRECTLY = [
     "SELECT 1 /* ; */ ; DROP TABLE prices --",
     "SELECT 1\N{FULLWIDTH SEMICOLON} DROP TABLE prices",
     "\N{FULLWIDTH LATIN CAPITAL LETTER S}ELECT 1",
-    "SELECT\N{ZERO WIDTH SPACE}* FROM prices",
+    "SELECT\N{ZERO WIDTH SPACE}* FROM read_text('{folder}/secret.csv')",  # a space to DuckDB
     "SELECT * FROM prices\x00; DROP TABLE prices",
     "EXPLAIN SELECT 1",
     "EXPLAIN ANALYZE SELECT 1",
