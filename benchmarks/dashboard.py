@@ -7,7 +7,6 @@ error; memory after 200 sessions opened and closed at most 1.1 × that after 50.
 
 import argparse
 import json
-import re
 import tempfile
 import threading
 import time
@@ -185,15 +184,15 @@ def main() -> None:
         print(f"{given.tickers} tickers × {given.models} models built and published in {build:.0f} s", flush=True)
         asked = measure_queries(home, tickers)
         print(f"slowest query: {max(asked.values()):.0f} ms at the 95th percentile (budget 50 ms)", flush=True)
-        with serving_process(home) as (address, process):
-            first, chosen = measure_choices(address, tickers)
+        with serving_process(home) as served:
+            first, chosen = measure_choices(served.address, tickers)
             print(
                 f"first chart after {first:.1f} s; another ticker in {chosen:.0f} ms, 95th percentile (budget 500 ms)"
             )
-            small, large = measure_memory(address, psutil.Process(process.pid), given.sessions)
-            errors = measure_viewers(address, Publisher(home), tickers, models)
+            small, large = measure_memory(served.address, psutil.Process(served.process.pid), given.sessions)
+            errors = measure_viewers(served.address, Publisher(home), tickers, models)
             print(f"{VIEWERS} viewers while a pipeline published {PUBLICATIONS} times: {errors} errors (budget 0)")
-            said = _errors_of(process)
+            said = len(served.errors())
     figures = {
         "benchmark": "dashboard",
         "query_p95_ms": asked,
@@ -212,12 +211,6 @@ def _know_the_models_of_pages() -> None:
     import panel_material_ui  # noqa: F401 (it registers its classes)
 
     pn.extension("tabulator")
-
-
-def _errors_of(process) -> int:  # type: ignore[no-untyped-def]
-    process.terminate()
-    said, _ = process.communicate(timeout=60)
-    return len(re.findall(r"^(?:ERROR|Traceback)", said or "", re.MULTILINE))
 
 
 if __name__ == "__main__":
