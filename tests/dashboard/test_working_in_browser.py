@@ -46,8 +46,9 @@ def test_the_leaderboard_is_taken_along_as_csv_with_the_random_walk_in_it(
             page.get_by_text(re.compile("CSV")).first.click()
         started.value.save_as(tmp_path / "taken.csv")
     taken = pd.read_csv(tmp_path / "taken.csv")
-    assert "random_walk" in set(taken["model"])
-    assert {"rmse", "rmse_random_walk"} <= set(taken.columns)
+    assert taken["model"].iloc[0] == "random_walk"
+    assert {"rmse", "skill_vs_naive", "skill_lower", "skill_upper", "verdict"} <= set(taken.columns)
+    assert len(taken) > 1
 
 
 def test_sql_answers_and_refuses(browser: Browser, served: str) -> None:
