@@ -7,6 +7,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util import edit_readonly
 
 from dashboard import glossary, words
 from dashboard.choices import Choices
@@ -162,6 +163,9 @@ class Page:
             template=_TEMPLATE,
             meta_title=f"{self.view.label} · stock-assets",
         )
+        # Otherwise each look for a new generation says "busy" and "idle" to the browser, which draws the page again.
+        with edit_readonly(page):
+            page.busy = False
         page.jscallback(dark_theme="stockAssetsRememberTheme(cb_obj.dark_theme ? 'dark' : 'light')")
         return page
 
