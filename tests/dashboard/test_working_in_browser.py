@@ -20,7 +20,6 @@ from tests.dashboard.test_browser import SCREENS, open_page
 from tests.project.sources import ROOT
 
 pytestmark = pytest.mark.slow
-_QUICKLY = ("--fast", "--models", "random_walk,sarima")
 RUN_PATIENCE_MS = 300_000
 FORBIDDEN = "FROM read_text('/etc/hostname')"
 
@@ -77,7 +76,7 @@ def working(tmp_path: Path) -> Iterator[Working]:
     _write(bars, 699)
     environment = {"STOCK_ASSETS_CSV_DIR": str(bars.parent), "STOCK_ASSETS_MLFLOW_URI": "off"}
     subprocess.run(
-        [sys.executable, "-m", "stock_assets", "run", "--ticker", "ACME", "--source", "csv", *_QUICKLY],
+        [sys.executable, "-m", "stock_assets", "run", "--ticker", "ACME", "--source", "csv", "--fast"],
         cwd=ROOT,
         env={**os.environ, **environment, "STOCK_ASSETS_HOME": str(home)},
         check=True,
