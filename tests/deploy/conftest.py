@@ -15,8 +15,8 @@ import psycopg2
 import pytest
 
 from stock_assets.settings import Settings
+from tests.dashboard.servers import free_port
 from tests.deploy.programs import require
-from tests.deploy.services import free_port
 
 PASSWORD = "p/s3cret"  # noqa: S105 - of a server that lives as long as the test
 _QUOTED = "p%2Fs3cret"

@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,13 +14,6 @@ from tests.project.sources import ROOT
 UNITS = ROOT / "docs" / "deploy" / "systemd"
 CODE = "/opt/stock-assets"
 HOME = "/var/lib/stock-assets"
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def entries(unit: str, key: str) -> list[str]:

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.dashboard.servers import free_port
 from tests.deploy.conftest import Server
 from tests.deploy.programs import require
-from tests.deploy.services import CODE, command, environment, free_port, own_process
+from tests.deploy.services import CODE, command, environment, own_process
 from tests.project.sources import ROOT
 
 pytestmark = pytest.mark.slow

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,18 +14,12 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.dashboard.servers import free_port
 from tests.project.sources import ROOT
 
 SERVER = Path(__file__).with_name("server.py")
 PATIENCE_S = 60
 Start = Callable[..., "Running"]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def hear_stops() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from stock_assets.lineage import record_status
 from storage.lake import Lake
-from tests.supervisor.conftest import free_port, hear_stops, wait_for
+from tests.dashboard.servers import free_port
+from tests.supervisor.conftest import hear_stops, wait_for
 
 pytestmark = pytest.mark.slow
 SCREENS = {"dashboard": "/", "dagster": "/server_info", "mlflow": "/health", "evidently": "/api/projects/"}

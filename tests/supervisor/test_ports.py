@@ -10,7 +10,7 @@ import pytest
 from stock_assets.supervisor.errors import PortTaken
 from stock_assets.supervisor.ports import require_free
 from stock_assets.supervisor.service import Service
-from tests.supervisor.conftest import free_port
+from tests.dashboard.servers import free_port
 
 
 def _service(name: str, port: int | None) -> Service:
