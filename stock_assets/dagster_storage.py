@@ -4,6 +4,9 @@
 runs and the command line (docs/adr/0105).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dagster._core.storage.base_storage import DagsterStorage
@@ -12,6 +15,7 @@ from dagster._serdes import ConfigurableClassData
 
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import load_settings, redact
+from storage import locks
 
 
 class PostgresUnavailable(StockAssetsError):
@@ -31,7 +35,18 @@ class ChosenStorage(DagsterSqliteStorage):
         url = load_settings().dagster_postgres
         if url:
             return _postgres(url, inst_data)
-        return DagsterSqliteStorage.from_local(inst_data=inst_data, **config_value)
+        with opened_alone(config_value["base_dir"]):
+            return DagsterSqliteStorage.from_local(inst_data=inst_data, **config_value)
+
+
+@contextmanager
+def opened_alone(base_dir: str) -> Iterator[None]:
+    """Around opening SQLite files: of several processes that find a new folder, one makes the tables.
+
+    Dagster's migrations are not made for two at once; UI, daemon and code server start together.
+    """
+    with locks.exclusive(Path(base_dir) / "opening.lock"):
+        yield
 
 
 def _postgres(url: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:

@@ -15,6 +15,8 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from stock_assets.dagster_storage import opened_alone
+
 
 class OpenEventLog(SqliteEventLogStorage):
     """Dagster's event log; opens each database once."""
@@ -91,7 +93,8 @@ class OpenStorage(DagsterSqliteStorage):
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
         """As Dagster makes what its configuration names."""
-        return cls.from_local(inst_data=inst_data, **config_value)
+        with opened_alone(config_value["base_dir"]):
+            return cls.from_local(inst_data=inst_data, **config_value)
 
 
 def _open(address: str) -> Engine:

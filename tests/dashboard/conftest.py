@@ -40,9 +40,13 @@ def empty_context(tmp_path: Path) -> Context:
     return Context(Store(tmp_path), Settings(home=tmp_path))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests; each opens a tab of its own."""
+    """One browser for a module's tests, each of which opens a tab of its own.
+
+    Not longer: while it is open, Playwright keeps an event loop running in this thread, and tests without a browser that
+    run one of their own cannot.
+    """
     with chromium() as started:
         yield started
 

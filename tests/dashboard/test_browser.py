@@ -48,7 +48,7 @@ def test_a_page_opens_without_an_error_or_a_request_to_elsewhere(
         page.screenshot(path=SCREENS / f"{view}-{'phone-dark' if dark else 'wide-light'}.png")
         assert opened.errors == []
         assert opened.outside == []
-        assert page.locator("[role=alert]").count() == 0
+        expect(page.locator("[role=alert]")).to_have_count(0)
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 0, "the page is wider than the screen"
 
@@ -89,7 +89,7 @@ def test_an_empty_home_says_what_to_do_and_shows_what_is_published_later(
         (tmp_path / "lake").symlink_to(desk / "lake")
         Publisher(tmp_path).publish()
         expect(page.locator("[role=img]").first).to_have_attribute("aria-label", re.compile("AAPL"))
-        assert page.locator("[role=alert]").count() == 0
+        expect(page.locator("[role=alert]")).to_have_count(0)
 
 
 def test_one_database_file_is_enough_and_a_missing_or_damaged_one_is_said(
