@@ -23,9 +23,10 @@ from storage import queries
 _LOOK_EVERY_MS = 2000
 _THEME_COOKIE = "stock_assets_theme"
 
-# The theme is decided before anything is drawn.
+# The theme is decided before anything is drawn; what is mended in Panel is mended once it is there.
 _TEMPLATE = """{% extends "base.html" %}
-{% block preamble %}{{ super() }}<script src="own/theme.js"></script>{% endblock %}"""
+{% block preamble %}{{ super() }}<script src="own/theme.js"></script>{% endblock %}
+{% block postamble %}<script src="own/tables.js"></script>{{ super() }}{% endblock %}"""
 
 
 class Page:

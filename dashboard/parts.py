@@ -56,13 +56,16 @@ class Text(Viewer):
 
 
 class Notice(Viewer):
-    """A coloured box that says something important and what to do about it; hidden until it does."""
+    """A coloured box that says something important and what to do about it; hidden, by being empty, until it does.
+
+    Not by `visible`: a pane that is made visible before the browser has drawn it fails in the browser.
+    """
 
     def __init__(self) -> None:
         """Hidden."""
         super().__init__()
         self.text = ""
-        self._pane = pn.pane.HTML(visible=False, sizing_mode="stretch_width", margin=(6, 0))
+        self._pane = pn.pane.HTML(sizing_mode="stretch_width", margin=0)
 
     def say(self, severity: str, what: str, cure: str = "") -> None:
         """Show it. Severities: info, warning, error, success."""
@@ -70,16 +73,15 @@ class Notice(Viewer):
         colour = _NOTICE_COLOURS[severity]
         role = "alert" if severity == "error" else "status"
         style = (
-            f"border-left:4px solid {colour};background:{colour}1f;border-radius:8px;padding:10px 14px;line-height:1.45"
+            f"margin:6px 0;padding:10px 14px;line-height:1.45;"
+            f"border-left:4px solid {colour};background:{colour}1f;border-radius:8px"
         )
         more = f"<div>{marked(cure)}</div>" if cure else ""
         self._pane.object = f'<div role="{role}" style="{style}"><strong>{marked(what)}</strong>{more}</div>'
-        self._pane.visible = True
 
     def hide(self) -> None:
         """Say nothing."""
-        self.text = ""
-        self._pane.visible = False
+        self.text = self._pane.object = ""
 
     def __panel__(self) -> Viewable:
         """The pane."""

@@ -44,8 +44,8 @@ def empty_context(tmp_path: Path) -> Context:
 def browser() -> Iterator[Browser]:
     """One browser for a module's tests, each of which opens a tab of its own.
 
-    Not longer: while it is open, Playwright keeps an event loop running in this thread, and tests without a browser that
-    run one of their own cannot.
+    Not longer: while it is open, Playwright keeps an event loop running in this thread, and a test without a browser
+    that runs one of its own cannot.
     """
     with chromium() as started:
         yield started
