@@ -14,6 +14,12 @@ from tests.dashboard.browser import PATIENCE_MS, PHONE, WIDE, Tab, tab
 pytestmark = pytest.mark.slow
 PASSWORD = "open sesame"  # noqa: S105 (of the tests)
 expect.set_options(timeout=PATIENCE_MS)
+# A table that asks in a loop whether it may draw sends itself some 50,000 messages a second (docs/adr/0107).
+COUNT_MESSAGES = """(() => {
+  const send = MessagePort.prototype.postMessage
+  window.messages = 0
+  MessagePort.prototype.postMessage = function (...given) { window.messages += 1; return send.apply(this, given) }
+})()"""
 # Screens of this run, to be looked at.
 SCREENS = Path("build") / "screens"
 
@@ -23,6 +29,17 @@ def open_page(opened: Tab, address: str) -> Page:
     opened.page.goto(address, wait_until="commit")
     expect(opened.page.locator("h1")).to_be_visible()
     return opened.page
+
+
+def comes_to_rest(page: Page) -> bool:
+    """Whether the page soon stops sending itself messages."""
+
+    def sent() -> int:
+        before = page.evaluate("messages")
+        page.wait_for_timeout(3000)
+        return int(page.evaluate("messages")) - before
+
+    return any(sent() < 50 for _ in range(10))
 
 
 def chart_texts(page: Page) -> list[str]:
@@ -42,10 +59,12 @@ def test_a_page_opens_without_an_error_or_a_request_to_elsewhere(
     browser: Browser, served: str, view: str, size: dict[str, int], dark: bool
 ) -> None:
     with tab(browser, size=size, dark=dark) as opened:
+        opened.page.add_init_script(COUNT_MESSAGES)
         page = open_page(opened, f"{served}/{view}?ticker=AAPL")
         page.wait_for_timeout(1500)
         SCREENS.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=SCREENS / f"{view}-{'phone-dark' if dark else 'wide-light'}.png")
+        assert comes_to_rest(page)
         assert opened.errors == []
         assert opened.outside == []
         expect(page.locator("[role=alert]")).to_have_count(0)
