@@ -69,8 +69,8 @@ def change(publisher: Publisher, ticker: str, models: list[str], seed: int) -> N
     for name in ("prices", "features"):
         lake.write(name, rows(name, ROWS[name], seed=seed, ticker=ticker), ticker=ticker)
     for model in models:
-        frame = realistic("predictions", ROWS["predictions"], ticker=ticker, model=model)
-        lake.write("predictions", frame, **partition("predictions", ticker, model))
+        where = partition("predictions", ticker, model)
+        lake.write("predictions", realistic("predictions", ROWS["predictions"], **where), **where)
     lake.append("forecasts", rows("forecasts", len(models), seed=seed, ticker=ticker))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from dashboard.parts import ticker_field
 from dashboard.selection import Selection
 from dashboard.views._base import Control
 
@@ -27,7 +28,7 @@ class Choices:
         self.selection = selection
         self._changed = changed
         self._filling = False
-        self.ticker = pmui.Select(label="Ticker", size="small", width=170, searchable=True)
+        self.ticker = ticker_field(width=170)
         self.models = pmui.MultiChoice(label="Models", visual_size="small", min_width=220, max_width=520)
         self.dates = pmui.DateRangePicker(label="Sessions", size="small", width=250, value=_range(selection))
         widgets = {Control.TICKER: self.ticker, Control.MODELS: self.models, Control.DATES: self.dates}

@@ -26,11 +26,14 @@ _THEME_COOKIE = "stock_assets_theme"
 # The theme is decided before anything is drawn; what is mended in Panel is mended once it is there.
 _TEMPLATE = """{% extends "base.html" %}
 {% block preamble %}{{ super() }}<script src="own/theme.js"></script>{% endblock %}
-{% block postamble %}<script src="own/tables.js"></script>{{ super() }}{% endblock %}"""
+{% block postamble %}<script src="own/tables.js"></script><script src="own/fields.js"></script>
+{{ super() }}{% endblock %}"""
 
 
 class Page:
     """One page in one browser tab.
+
+    What a change alters is held until all of it is known, so that a browser draws once, and never a half of it.
 
     Args:
         view: what the page shows.
@@ -63,17 +66,18 @@ class Page:
 
     def refresh(self) -> None:
         """Show the newest generation, if it is not shown yet; what is wrong with it is said in the page."""
-        try:
-            shown = self._store.newest()
-            if shown.generation == self._generation:
-                return
-            self._generation = shown.generation
-            self._offer(shown)
-        except StockAssetsError as error:
-            self._generation = None
-            self._say(error)
-        else:
-            self._show(shown)
+        with pn.io.hold():
+            try:
+                shown = self._store.newest()
+                if shown.generation == self._generation:
+                    return
+                self._generation = shown.generation
+                self._offer(shown)
+            except StockAssetsError as error:
+                self._generation = None
+                self._say(error)
+            else:
+                self._show(shown)
 
     def _offer(self, shown: Snapshot) -> None:
         tickers = shown.get(queries.tickers)["ticker"].tolist()
@@ -82,14 +86,15 @@ class Page:
         self.choices.offer(tickers, shown.get(queries.model_names)["model"].tolist())
 
     def _chosen(self, selection: Selection) -> None:
-        if pn.state.location is not None:
-            pn.state.location.search = selection.query()
-        try:
-            shown = self._store.newest()
-        except StockAssetsError as error:
-            self._say(error)
-        else:
-            self._show(shown)
+        with pn.io.hold():
+            if pn.state.location is not None:
+                pn.state.location.search = selection.query()
+            try:
+                shown = self._store.newest()
+            except StockAssetsError as error:
+                self._say(error)
+            else:
+                self._show(shown)
 
     def _name(self, selection: Selection) -> None:
         """The question as the title, and links to the other pages with the same choices."""

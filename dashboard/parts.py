@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from html import escape
 from io import StringIO
+from typing import Any
 
 import pandas as pd
 import panel as pn
@@ -151,6 +152,14 @@ def details(summary: str, markup: str) -> pn.pane.HTML:
         sizing_mode="stretch_width",
         margin=(12, 0, 0, 0),
     )
+
+
+def ticker_field(**layout: Any) -> pmui.AutocompleteInput:
+    """One of the universe's tickers, chosen from a list or by typing how it begins; the page gives it `options`.
+
+    Not a `Select`: the browser draws every entry of that one's menu again at each choice, which is felt with hundreds.
+    """
+    return pmui.AutocompleteInput(label="Ticker", size="small", min_characters=0, case_sensitive=False, **layout)
 
 
 def link(text: str, address: str) -> str:

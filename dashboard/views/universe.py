@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewable
 
 from dashboard import actions, words
-from dashboard.parts import Confirm, Notice, card, side_by_side
+from dashboard.parts import Confirm, Notice, card, side_by_side, ticker_field
 from dashboard.pipeline import Job, Pipeline
 from dashboard.pipeline_runs import Run
 from dashboard.run_list import RunList
@@ -71,7 +71,7 @@ class Universe(View):
         self.table = Grid(_COLUMNS, page_size=_PAGE_SIZE)
         self.runs = RunList(self._stop)
         self.confirm = Confirm()
-        self.ticker = pmui.Select(label="Ticker", size="small", searchable=True, sizing_mode="stretch_width")
+        self.ticker = ticker_field(sizing_mode="stretch_width")
         self.refresh_now = pmui.Button(label="Refresh now", icon="refresh", variant="contained")
         self.retrain = pmui.Button(label="Retrain", icon="model_training", variant="outlined")
         self.remove = pmui.Button(label="Remove", icon="delete_outline", variant="text", color="error")

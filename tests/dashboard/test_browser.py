@@ -48,9 +48,9 @@ def chart_texts(page: Page) -> list[str]:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Choose an option of a select by its label."""
+    """Choose an option from the list of a field with completions."""
     page.get_by_label(label).first.click()
-    page.get_by_role("menuitem", name=option, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
 
 
 @pytest.mark.parametrize("view", [view.name for view in all_views()])
@@ -83,6 +83,26 @@ def test_another_ticker_changes_charts_and_address_and_charts_are_reached_by_key
         choose(page, "Ticker", "MSFT")
         expect(candles).to_have_attribute("aria-label", re.compile("MSFT"))
         expect(page.locator("h1")).to_have_text("Where will MSFT close next session?")
+        page.wait_for_url("**/forecast?ticker=MSFT")
+        assert opened.errors == []
+
+
+def test_a_ticker_is_chosen_by_typing_and_a_field_that_is_left_shows_what_is_chosen(
+    browser: Browser, served: str
+) -> None:
+    with tab(browser) as opened:
+        page = open_page(opened, f"{served}/forecast?ticker=AAPL")
+        expect(page.locator("[role=img]").first).to_have_attribute("aria-label", re.compile("AAPL"))
+        field = page.get_by_label("Ticker").first
+        field.fill("ms")
+        field.press("Enter")
+        expect(page.locator("h1")).to_have_text("Where will MSFT close next session?")
+        expect(field).to_have_value("MSFT")
+        for abandoned in ("nonsense", ""):
+            field.fill(abandoned)
+            expect(field).to_have_value(abandoned)
+            page.locator("h1").click()
+            expect(field).to_have_value("MSFT")
         page.wait_for_url("**/forecast?ticker=MSFT")
         assert opened.errors == []
 
