@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import panel as pn
@@ -32,8 +33,6 @@ _TEMPLATE = """{% extends "base.html" %}
 
 class Page:
     """One page in one browser tab.
-
-    What a change alters is held until all of it is known, so that a browser draws once, and never a half of it.
 
     Args:
         view: what the page shows.
@@ -66,18 +65,17 @@ class Page:
 
     def refresh(self) -> None:
         """Show the newest generation, if it is not shown yet; what is wrong with it is said in the page."""
-        with pn.io.hold():
-            try:
-                shown = self._store.newest()
-                if shown.generation == self._generation:
-                    return
-                self._generation = shown.generation
-                self._offer(shown)
-            except StockAssetsError as error:
-                self._generation = None
-                self._say(error)
-            else:
-                self._show(shown)
+        try:
+            shown = self._store.newest()
+            if shown.generation == self._generation:
+                return
+            self._generation = shown.generation
+            self._offer(shown)
+        except StockAssetsError as error:
+            self._generation = None
+            self._say(error)
+        else:
+            self._show(shown)
 
     def _offer(self, shown: Snapshot) -> None:
         tickers = shown.get(queries.tickers)["ticker"].tolist()
@@ -86,15 +84,14 @@ class Page:
         self.choices.offer(tickers, shown.get(queries.model_names)["model"].tolist())
 
     def _chosen(self, selection: Selection) -> None:
-        with pn.io.hold():
-            if pn.state.location is not None:
-                pn.state.location.search = selection.query()
-            try:
-                shown = self._store.newest()
-            except StockAssetsError as error:
-                self._say(error)
-            else:
-                self._show(shown)
+        if pn.state.location is not None:
+            pn.state.location.search = selection.query()
+        try:
+            shown = self._store.newest()
+        except StockAssetsError as error:
+            self._say(error)
+        else:
+            self._show(shown)
 
     def _name(self, selection: Selection) -> None:
         """The question as the title, and links to the other pages with the same choices."""
@@ -169,11 +166,22 @@ class Page:
             template=_TEMPLATE,
             meta_title=f"{self.view.label} · stock-assets",
         )
-        # Otherwise each look for a new generation says "busy" and "idle" to the browser, which draws the page again.
-        with edit_readonly(page):
-            page.busy = False
+        _without_busy(page)
         page.jscallback(dark_theme="stockAssetsRememberTheme(cb_obj.dark_theme ? 'dark' : 'light')")
         return page
+
+
+def _without_busy(page: pmui.Page) -> None:
+    """Take a page's link to the server's state of being busy.
+
+    By it each look for a new generation says "busy" and "idle" to the browser, which draws the page again; and the
+    state, which lives as long as the server, holds every page that was ever open.
+    """
+    with edit_readonly(page):
+        page.busy = False
+    for watcher in pn.state.param.watchers["busy"]["value"]:
+        if getattr(getattr(watcher.fn, "__self__", None), "self", None) is page:
+            pn.state.param.unwatch(watcher)
 
 
 def opener(view: type[View], context: Context) -> Callable[[], pmui.Page]:
@@ -185,11 +193,17 @@ def opener(view: type[View], context: Context) -> Callable[[], pmui.Page]:
     def open_page() -> pmui.Page:
         address = {name: values[0].decode() for name, values in pn.state.session_args.items() if values}
         page = Page(view(context), context, address, dark=pn.state.cookies.get(_THEME_COOKIE) == "dark")
-        pn.state.add_periodic_callback(page.refresh, period=_LOOK_EVERY_MS)
-        page.view.start()
+        pn.state.onload(partial(_follow, page))
         return page.root
 
     return open_page
+
+
+def _follow(page: Page) -> None:
+    """Keep a page up to date from when the browser has drawn it: of what changes before, Panel tells it a part only."""
+    page.refresh()
+    pn.state.add_periodic_callback(page.refresh, period=_LOOK_EVERY_MS)
+    page.view.start()
 
 
 def _navigation(selection: Selection) -> list[dict[str, Any]]:

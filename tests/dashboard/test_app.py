@@ -1,12 +1,16 @@
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 
 from dashboard import glossary
 from dashboard.app import PublicWithoutPassword, require_password
+from dashboard.page import Page
 from dashboard.views import all_views
+from dashboard.views._base import Context, View
 from stock_assets.settings import Settings
 
 
@@ -34,3 +38,10 @@ def test_the_dashboard_loads_neither_dagster_nor_a_model_library() -> None:
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     heavy = {"dagster", "mlflow", "evidently", "torch", "tensorflow", "keras", "xgboost", "sklearn", "statsmodels"}
     assert heavy.isdisjoint(name.split(".")[0] for name in said)
+
+
+@pytest.mark.parametrize("view", all_views())
+def test_a_page_that_was_closed_is_let_go(empty_context: Context, view: type[View]) -> None:
+    page = weakref.ref(Page(view(empty_context), empty_context, {}))
+    gc.collect()
+    assert page() is None
