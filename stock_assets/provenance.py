@@ -14,7 +14,7 @@ import pandas as pd
 
 from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.addresses import code_version
-from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel
+from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.manifest import Manifest, hash_rows
@@ -27,6 +27,7 @@ from stock_assets.forecasting.provenance import (
     find_forecast,
     reproduce,
 )
+from stock_assets.forecasting.stored_model import StoredModel
 from stock_assets.runs import open_instance
 from stock_assets.settings import Settings
 from storage.lake import Lake

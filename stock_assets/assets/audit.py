@@ -5,9 +5,10 @@ import pandas as pd
 
 from stock_assets.checks import check_results
 from stock_assets.clock import Clock
-from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel
+from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.audit import Subject, as_findings, audit
 from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.stored_model import StoredModel
 from stock_assets.lineage import lineage_asset
 from stock_assets.resources import Warehouse
 

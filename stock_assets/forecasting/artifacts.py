@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from stock_assets.durable import is_alive, sync_file, sync_folder
@@ -26,8 +25,8 @@ from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.intervals import Calibration
 from stock_assets.forecasting.manifest import KINDS_IN_USE, Kind, Manifest, library_versions, major, table_row
 from stock_assets.forecasting.models import Fitted, discover
-from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.models._combination import Combination
+from stock_assets.forecasting.stored_model import RememberingModel, StoredModel, Trained
 
 _MANIFEST = "manifest.json"
 _CALIBRATION = "calibration.json"
@@ -36,42 +35,6 @@ _CURRENT = "current.json"
 TEMPORARY = ".writing-"
 """Start of the name of what is being written, before the id of the process that writes."""
 _RETRAIN = "train this model again (stock-assets train)"
-
-
-@dataclass(frozen=True)
-class StoredModel:
-    """A fit with its intervals, as kept in the store.
-
-    Attributes:
-        fitted: the model itself, whose predictions are raw.
-        calibration: scores its intervals come from.
-        manifest: what it is.
-        out_of_fold: what it would have published on its calibration folds, one row for each predicted training session
-            in ascending order: `session`, `predicted` and `actual` (log returns) and `volatility`. No row of validation
-            or test is among them.
-    """
-
-    fitted: Fitted
-    calibration: Calibration
-    manifest: Manifest
-    out_of_fold: pd.DataFrame = field(compare=False, repr=False)
-
-    def predict(self, history: pd.DataFrame) -> Floats:
-        """Predicted log return to the next session of every row, shape (len(history),): shrinkage times the raw one."""
-        return np.asarray(self.manifest.shrink * self.fitted.predict(history))
-
-
-@dataclass(frozen=True)
-class Trained:
-    """Both fits of one model for one ticker.
-
-    Attributes:
-        evaluated: fitted on train rows only; predicts validation and test.
-        final: fitted on all labelled rows; forecasts.
-    """
-
-    evaluated: StoredModel
-    final: StoredModel
 
 
 @dataclass(frozen=True)
@@ -84,12 +47,12 @@ class ArtifactStore:
     """
 
     root: Path
-    loaded: dict[tuple[str, str, str], StoredModel] | None = field(
+    loaded: dict[tuple[str, str, str], RememberingModel] | None = field(
         default=None, compare=False, repr=False, kw_only=True
     )
 
     def remembering(self) -> "ArtifactStore":
-        """This store, for somebody who asks for the same fits again and again: each is read once."""
+        """This store, for somebody who asks for the same fits again and again: each is read once, and remembers."""
         return replace(self, loaded={})
 
     def folder(self, ticker: str, model: str, version: str) -> Path:
@@ -176,7 +139,7 @@ class ArtifactStore:
             return self._read(ticker, model, version)
         address = ticker, model, version
         if address not in self.loaded:
-            self.loaded[address] = self._read(*address)
+            self.loaded[address] = RememberingModel.of(self._read(*address))
         return self.loaded[address]
 
     def _read(self, ticker: str, model: str, version: str) -> StoredModel:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.artifacts import StoredModel
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.findings import Finding
 from stock_assets.forecasting.fit_provenance import examine_calibration, examine_scales, examine_training_end
@@ -19,6 +18,7 @@ from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.lookahead import Compute, Cut, Examination, cuts, examine_features, examine_predictions
 from stock_assets.forecasting.models import BENCHMARK, Progress, quiet
 from stock_assets.forecasting.splits import check_splits
+from stock_assets.forecasting.stored_model import StoredModel
 
 LARGEST_SKILL = 0.01
 """Skill of next-day forecasts above which a leak is the first explanation."""

@@ -18,7 +18,7 @@ import pandas as pd
 
 from stock_assets.forecasting import metrics
 from stock_assets.forecasting.addresses import Rows
-from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel
+from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import InvalidPlan, TooFewRows
 from stock_assets.forecasting.findings import Finding
 from stock_assets.forecasting.history import training_window
@@ -29,6 +29,7 @@ from stock_assets.forecasting.parents import check_parents, of_fold
 from stock_assets.forecasting.predictions import check_predictions, predict_sessions
 from stock_assets.forecasting.sessions import next_session
 from stock_assets.forecasting.splits import MIN_TRAIN, check_splits
+from stock_assets.forecasting.stored_model import StoredModel
 from stock_assets.forecasting.training import fit_fold
 from stock_assets.forecasting.tuning import search
 

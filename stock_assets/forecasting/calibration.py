@@ -4,6 +4,7 @@ What belongs here: scores of stored intervals. What does not: how intervals are 
 points (`evaluation.py`).
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -39,10 +40,11 @@ def calibrate(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
         at the as-of close, as wide on a calm day as on a wild one.
     """
     known = predictions[predictions["actual"].notna()].sort_values("target_session")
-    quantiles = unconditional_quantiles(prices, known["session"].drop_duplicates())
+    walk = unconditional_quantiles(prices, known["session"].drop_duplicates()).add_prefix("walk_")
     rows = [
-        dict(zip(_GROUP, names, strict=True)) | {"level": level, **_scores(group, quantiles, level)}
-        for names, group in known.groupby(_GROUP)
+        dict(zip(_GROUP, names, strict=True)) | {"level": level, **_scores(columns, level)}
+        for names, group in known.join(walk, on="session").groupby(_GROUP)
+        for columns in [{str(name): column.to_numpy() for name, column in group.items()}]
         for level in LEVELS
     ]
     return _typed(rows, _CALIBRATION)
@@ -107,14 +109,14 @@ def as_markdown(calibration: pd.DataFrame) -> str:
     return str(shown[[*columns, "pinball_ratio", "n_capped"]].to_markdown(index=False, floatfmt=".3f"))
 
 
-def _scores(rows: pd.DataFrame, quantiles: pd.DataFrame, level: int) -> dict[str, object]:
-    actual, lower, upper = rows["actual"], rows[f"lower_{level}"], rows[f"upper_{level}"]
-    is_inside = actual.between(lower, upper).to_numpy()
-    hits, n = int(is_inside.sum()), len(rows)
+def _scores(columns: Mapping[str, Floats], level: int) -> dict[str, object]:
+    # Plain arrays: this is asked for each model, role and level, and a Series takes longer to make than to use.
+    actual, lower, upper = (columns[name] for name in ("actual", f"lower_{level}", f"upper_{level}"))
+    is_inside = (lower <= actual) & (actual <= upper)
+    hits, n = int(is_inside.sum()), len(actual)
     coverage_lower, coverage_upper = wilson(hits, n)
-    walk = quantiles.reindex(pd.DatetimeIndex(rows["session"]))
-    close = rows["naive"].to_numpy()
-    calm, middle, restless = _by_volatility(is_inside, rows["volatility"].to_numpy())
+    walk_lower, walk_upper = (columns["naive"] * np.exp(columns[f"walk_{end}_{level}"]) for end in ("lower", "upper"))
+    calm, middle, restless = _by_volatility(is_inside, columns["volatility"])
     return {
         "n": n,
         "coverage": hits / n,
@@ -124,17 +126,15 @@ def _scores(rows: pd.DataFrame, quantiles: pd.DataFrame, level: int) -> dict[str
         "christoffersen_p": christoffersen(~is_inside),
         "width": metrics.mean_width(lower, upper),
         "pinball": _pinball(actual, lower, upper, level),
-        "pinball_random_walk": _pinball(
-            actual, close * np.exp(walk[f"lower_{level}"]), close * np.exp(walk[f"upper_{level}"]), level
-        ),
+        "pinball_random_walk": _pinball(actual, walk_lower, walk_upper, level),
         "coverage_calm": calm,
         "coverage_middle": middle,
         "coverage_restless": restless,
-        "n_capped": int((rows["capped"] > 0).sum()),
+        "n_capped": int((columns["capped"] > 0).sum()),
     }
 
 
-def _pinball(actual: pd.Series, lower: pd.Series, upper: pd.Series, level: int) -> float:
+def _pinball(actual: Floats, lower: Floats, upper: Floats, level: int) -> float:
     ends = ((lower, _probability(level, "lower")), (upper, _probability(level, "upper")))
     return sum(metrics.pinball(actual, quantile, probability) for quantile, probability in ends) / 2
 

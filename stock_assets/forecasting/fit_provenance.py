@@ -9,11 +9,11 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.artifacts import StoredModel
 from stock_assets.forecasting.features import WARM_UP
 from stock_assets.forecasting.lookahead import Examination
 from stock_assets.forecasting.manifest import hash_rows
 from stock_assets.forecasting.splits import LIVE, scheme_of
+from stock_assets.forecasting.stored_model import StoredModel
 from stock_assets.forecasting.volatility import forecast_volatility
 
 _RESTATED = 1e-3

@@ -11,13 +11,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.artifacts import StoredModel
 from stock_assets.forecasting.features import FEATURES, WARM_UP, compute_features
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.models import Forecaster, discover
 from stock_assets.forecasting.models._network import NetworkForecaster
 from stock_assets.forecasting.predictions import predict_sessions
+from stock_assets.forecasting.stored_model import StoredModel
 
 Compute = Callable[[pd.DataFrame], pd.DataFrame]
 

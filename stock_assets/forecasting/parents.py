@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel
+from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import ArtifactMismatch, NotTrained
 from stock_assets.forecasting.history import training_window
 from stock_assets.forecasting.manifest import Kind, Manifest, hash_rows
 from stock_assets.forecasting.models._combination import Combination
+from stock_assets.forecasting.stored_model import StoredModel
 
 _COMMANDS: dict[Kind, str] = {"evaluated": "train", "final": "train", "backtest": "backtest"}
 

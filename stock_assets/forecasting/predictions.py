@@ -9,13 +9,13 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.artifacts import StoredModel, Trained
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.features import features_version
 from stock_assets.forecasting.findings import Finding, Severity
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.sessions import next_session
 from stock_assets.forecasting.splits import HOLDOUT, LIVE, roles, scheme_of
+from stock_assets.forecasting.stored_model import StoredModel, Trained
 from stock_assets.forecasting.volatility import forecast_volatility
 
 _SCORED = ("validation", "test")

@@ -11,7 +11,6 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.artifacts import StoredModel
 from stock_assets.forecasting.errors import ArtifactMismatch, LostBars, UnknownForecast
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
@@ -21,6 +20,7 @@ from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.models._network import NetworkForecaster
 from stock_assets.forecasting.predictions import predict_live, require_same_features
 from stock_assets.forecasting.prices import build_prices
+from stock_assets.forecasting.stored_model import StoredModel
 
 NETWORK_TOLERANCE = 1e-6
 """How far two predictions of one network may differ: kernels add in an order of their own."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from stock_assets.forecasting import intervals
 from stock_assets.forecasting.addresses import Rows, address, code_version, used_features_version
-from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel, Trained
+from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import TooFewRows
 from stock_assets.forecasting.intervals import Calibration
 from stock_assets.forecasting.manifest import Kind, Manifest, hash_rows, library_versions
@@ -31,6 +31,7 @@ from stock_assets.forecasting.out_of_sample import Calibrated, as_published, ask
 from stock_assets.forecasting.parents import check_parents, in_use
 from stock_assets.forecasting.shrinkage import Shrinkage
 from stock_assets.forecasting.splits import HOLDOUT, roles
+from stock_assets.forecasting.stored_model import StoredModel, Trained
 
 _PURGED = 1
 """Sessions left out between an inner fold's training rows and the rows it predicts."""

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from stock_assets.forecasting import metrics
-from stock_assets.forecasting.artifacts import ArtifactStore, StoredModel, Trained
+from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.manifest import Manifest
+from stock_assets.forecasting.stored_model import StoredModel, Trained
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import dagster as dg
 import pandas as pd
 
-from stock_assets.forecasting.artifacts import ArtifactStore, Trained
+from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.predictions import predict_sessions
 from stock_assets.forecasting.splits import HOLDOUT, roles
+from stock_assets.forecasting.stored_model import Trained
 from stock_assets.tracking import content
 from stock_assets.tracking.parents import PARENT_TAG, RUN_TAG, parent_of
 from stock_assets.tracking.registry import register

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from stock_assets.forecasting import out_of_sample
-from stock_assets.forecasting.artifacts import StoredModel
 from stock_assets.forecasting.manifest import Manifest, hash_rows
 from stock_assets.forecasting.models import Fitted, Forecaster, discover
 from stock_assets.forecasting.models._combination import Combination
@@ -15,6 +14,7 @@ from stock_assets.forecasting.models.ensemble_equal import EnsembleEqual
 from stock_assets.forecasting.models.ensemble_inverse_error import EnsembleInverseError
 from stock_assets.forecasting.models.random_forest import RandomForest
 from stock_assets.forecasting.models.xgboost import XGBoost
+from stock_assets.forecasting.stored_model import StoredModel
 
 Fit = Callable[..., Fitted]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.artifacts import StoredModel, Trained
 from stock_assets.forecasting.lookahead import Examination
+from stock_assets.forecasting.stored_model import StoredModel, Trained
 from storage.tables import BACKTEST_FOLDS
 from tests.forecasting.scored import predictions_of
 from tests.storage.frames import rows

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stock_assets.forecasting.artifacts import ArtifactStore, Trained
+from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models.xgboost import XGBoost
 from stock_assets.forecasting.splits import holdout_splits
+from stock_assets.forecasting.stored_model import Trained
 from stock_assets.forecasting.training import train
 from tests.synthetic import garch_bars
 

@@ -18,7 +18,7 @@ from stock_assets.forecasting.errors import NotTrained, TooFewRows
 from stock_assets.forecasting.models._base import Fitted, Floats, Forecaster, Progress
 
 if TYPE_CHECKING:
-    from stock_assets.forecasting.artifacts import StoredModel
+    from stock_assets.forecasting.stored_model import StoredModel
 
 LEAST_COMMON = 60
 """Out-of-fold sessions that all parents must share: a quarter of a year, below which an error is mostly chance."""
