@@ -5,10 +5,13 @@ newest run's database stay open, and SQLite syncs its write-ahead log when it is
 nothing; a machine that loses power may lose the newest events, which say what was done. What is true is in the lake.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeVar
 
+import dagster as dg
+from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
@@ -16,6 +19,10 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from stock_assets.dagster_storage import opened_alone
+from stock_assets.event_answers import Answers
+
+_RECORD = "record"
+_Answer = TypeVar("_Answer")
 
 
 class OpenEventLog(SqliteEventLogStorage):
@@ -26,6 +33,7 @@ class OpenEventLog(SqliteEventLogStorage):
         self._engines: dict[str, Engine] = {}
         self._tables: set[str] = set()
         self._partitions: set[tuple[str, str]] = set()
+        self._answers = Answers()
         super().__init__(base_dir)
 
     @contextmanager
@@ -62,10 +70,67 @@ class OpenEventLog(SqliteEventLogStorage):
         self._partitions.discard((partitions_def_name, partition_key))
         super().delete_dynamic_partition(partitions_def_name, partition_key)
 
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Write an event; what was known of its asset is asked again."""
+        super().store_event(event)
+        self._answers.forget(event)
+
+    def get_asset_records(self, asset_keys: Sequence[dg.AssetKey] | None = None) -> Sequence[AssetRecord]:
+        """Newest state of assets; each step asks for all of its inputs."""
+        if asset_keys is None:
+            return super().get_asset_records()
+        answers = self._known_answers()
+        unknown = [key for key in asset_keys if _RECORD not in answers.about(key)]
+        if unknown:
+            found = {record.asset_entry.asset_key: record for record in super().get_asset_records(unknown)}
+            for key in unknown:
+                answers.about(key)[_RECORD] = found.get(key)
+        records = [answers.about(key)[_RECORD] for key in asset_keys]
+        return [record for record in records if record is not None]
+
+    def get_latest_tags_by_partition(
+        self,
+        asset_key: dg.AssetKey,
+        event_type: dg.DagsterEventType,
+        tag_keys: Sequence[str],
+        asset_partitions: Sequence[str] | None = None,
+        before_cursor: int | None = None,
+        after_cursor: int | None = None,
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Tags of an asset's newest events; each step asks for the data version of all of its inputs."""
+        asked = event_type, tag_keys, asset_partitions, before_cursor, after_cursor
+        return self._asked_once(
+            asset_key, repr(asked), partial(super().get_latest_tags_by_partition, asset_key, *asked)
+        )
+
+    def fetch_materializations(
+        self,
+        records_filter: dg.AssetKey | dg.AssetRecordsFilter,
+        limit: int,
+        cursor: str | None = None,
+        ascending: bool = False,
+    ) -> dg.EventRecordsResult:
+        """Materialisations of an asset; each of its checks asks for the newest."""
+        asset_key = records_filter if isinstance(records_filter, dg.AssetKey) else records_filter.asset_key
+        asked = records_filter, limit, cursor, ascending
+        return self._asked_once(asset_key, f"materializations {asked}", partial(super().fetch_materializations, *asked))
+
     def dispose(self) -> None:
         """Close everything."""
         super().dispose()
         self._close(*self._engines)
+
+    def _asked_once(self, asset: dg.AssetKey, question: str, ask: Callable[[], _Answer]) -> _Answer:
+        known = self._known_answers().about(asset)
+        if question not in known:
+            known[question] = ask()
+        answer: _Answer = known[question]
+        return answer
+
+    def _known_answers(self) -> Answers:
+        with self.index_connection() as connection:
+            self._answers.look_for_changes(connection)
+        return self._answers
 
     @contextmanager
     def _transaction(self, shard: str) -> Iterator[Connection]:

@@ -17,6 +17,7 @@ from stock_assets.settings import load_settings
 from stock_assets.sources import open_source
 from stock_assets.sources.base import Source
 from storage.lake import Lake
+from storage.remembering import RememberingLake
 
 if TYPE_CHECKING:
     from stock_assets.tracking.store import TrackingStore
@@ -38,8 +39,8 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type 
 
     @cached_property
     def lake(self) -> Lake:
-        """The truth."""
-        return Lake(self.path / "lake")
+        """The truth, read once by the steps of one run that ask for the same rows."""
+        return RememberingLake(self.path / "lake")
 
     @cached_property
     def models(self) -> ArtifactStore:
