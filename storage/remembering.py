@@ -1,4 +1,4 @@
-"""A lake for one run, whose steps ask for the same rows again and again."""
+"""A lake for one run, whose steps ask for the same ticker's rows again and again."""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -14,10 +14,10 @@ _MOST = 64  # frames: what the steps of one ticker ask for, some 20 MB
 
 
 class RememberingLake(Lake):
-    """A lake that reads rows once for as long as their files stay the same, whoever writes them.
+    """A lake that reads a ticker's rows once for as long as their files stay the same, whoever writes them.
 
     Every content of a file has its own signature, so what it gives out is never older than the files. Each reader gets
-    a copy of its own.
+    a copy of its own. Rows of many tickers may be many, and are read each time.
     """
 
     def __init__(self, root: Path) -> None:
@@ -27,6 +27,8 @@ class RememberingLake(Lake):
 
     def read(self, table: str, **where: Value) -> pd.DataFrame:
         """As `Lake.read`."""
+        if not isinstance(where.get("ticker"), str):
+            return super().read(table, **where)
         asked = {name: as_values(value) for name, value in where.items()}
         with self._open_for_reading():
             files = scan(self.root, find_table(table), asked)

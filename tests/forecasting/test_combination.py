@@ -117,6 +117,22 @@ def test_an_ensemble_comes_back_from_the_store_with_its_parents(ensemble, fits, 
         np.testing.assert_array_equal(after.predict(garch_history), before.predict(garch_history))
 
 
+@each_ensemble
+def test_in_a_store_that_remembers_an_ensemble_asks_the_very_parents_that_have_answered(
+    ensemble, fits, combined_store, garch_history
+):
+    store = combined_store.remembering()
+    for kind in ("evaluated", "final"):
+        parents = [getattr(store.load_current("GARCH", name), kind) for name in ensemble.parents]
+        answers = [parent.predict(garch_history) for parent in parents]
+        combined = getattr(store.load_current("GARCH", ensemble.name), kind)
+        for parent, asked, answer in zip(parents, combined.fitted.forecaster.of, answers, strict=True):
+            assert asked is parent
+            np.testing.assert_array_equal(parent.answered[0][1], answer)
+        before = getattr(fits[ensemble.name], kind).predict(garch_history)
+        np.testing.assert_array_equal(combined.predict(garch_history), before)
+
+
 def test_the_artifact_names_parents_and_weights_in_plain_json(fits, combined_store):
     final = fits["ensemble_inverse_error"].final
     folder = combined_store.folder("GARCH", "ensemble_inverse_error", final.manifest.version)

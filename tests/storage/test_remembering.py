@@ -23,16 +23,17 @@ def test_files_that_stay_the_same_are_read_once(
     pd.testing.assert_frame_equal(first, lake.read(table, ticker="AAPL"))
     monkeypatch.setattr(storage.lake, "read_rows", _refuse)
     pd.testing.assert_frame_equal(remembering.read(table, ticker="AAPL"), first)
-    with pytest.raises(AssertionError, match="a file was read"):
-        remembering.read(table)
+    for other in ({}, {"ticker": ["AAPL"]}):  # of many tickers nothing is kept
+        with pytest.raises(AssertionError, match="a file was read"):
+            remembering.read(table, **other)
 
 
 @pytest.mark.parametrize("table", ["prices", "predictions", "forecasts"])
 def test_what_another_writes_is_seen_at_once(lake: Lake, remembering: RememberingLake, table: str) -> None:
-    assert remembering.read(table).empty
+    assert remembering.read(table, ticker="AAPL").empty
     for seed in (1, 2):
         _store(lake, table, seed=seed)
-        pd.testing.assert_frame_equal(remembering.read(table), lake.read(table))
+        pd.testing.assert_frame_equal(remembering.read(table, ticker="AAPL"), lake.read(table))
 
 
 def test_a_partition_that_is_deleted_is_gone(lake: Lake, remembering: RememberingLake) -> None:
