@@ -80,13 +80,13 @@ class OpenEventLog(SqliteEventLogStorage):
         if asset_keys is None:
             return super().get_asset_records()
         answers = self._known_answers()
-        unknown = [key for key in asset_keys if _RECORD not in answers.about(key)]
+        known = {key: answers.about(key) for key in asset_keys}
+        unknown = [key for key, about in known.items() if _RECORD not in about]
         if unknown:
             found = {record.asset_entry.asset_key: record for record in super().get_asset_records(unknown)}
             for key in unknown:
-                answers.about(key)[_RECORD] = found.get(key)
-        records = [answers.about(key)[_RECORD] for key in asset_keys]
-        return [record for record in records if record is not None]
+                known[key][_RECORD] = found.get(key)
+        return [about[_RECORD] for about in known.values() if about[_RECORD] is not None]
 
     def get_latest_tags_by_partition(
         self,

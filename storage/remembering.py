@@ -1,6 +1,6 @@
 """A lake for one run, whose steps ask for the same ticker's rows again and again."""
 
-from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -23,22 +23,19 @@ class RememberingLake(Lake):
     def __init__(self, root: Path) -> None:
         """Open the lake at `root`, which need not exist yet."""
         super().__init__(root)
-        self._kept: OrderedDict[object, tuple[dict[str, Signature], pd.DataFrame]] = OrderedDict()
+        self._read_once = lru_cache(maxsize=_MOST)(self._read_of)
 
     def read(self, table: str, **where: Value) -> pd.DataFrame:
         """As `Lake.read`."""
         if not isinstance(where.get("ticker"), str):
             return super().read(table, **where)
-        asked = {name: as_values(value) for name, value in where.items()}
+        asked = {name: tuple(as_values(value)) for name, value in where.items()}
         with self._open_for_reading():
+            # Listed before they are read: if one changes in between, the next reader lists another content.
             files = scan(self.root, find_table(table), asked)
-        question = table, tuple((name, tuple(values)) for name, values in sorted(asked.items()))
-        kept_files, kept = self._kept.get(question, (None, None))
-        if kept is None or kept_files != files:
-            # Listed before they are read: if one changes in between, the next reader reads again.
-            kept = super().read(table, **where)
-            self._kept[question] = files, kept
-        self._kept.move_to_end(question)
-        while len(self._kept) > _MOST:
-            self._kept.popitem(last=False)
-        return kept.copy()
+        return self._read_once(table, tuple(asked.items()), tuple(files.items())).copy()
+
+    def _read_of(
+        self, table: str, asked: tuple[tuple[str, tuple[object, ...]], ...], _: tuple[tuple[str, Signature], ...]
+    ) -> pd.DataFrame:
+        return super().read(table, **dict(asked))

@@ -56,7 +56,7 @@ def test_it_keeps_so_many_frames_and_no_more(lake: Lake, remembering: Rememberin
     lake.write("prices", rows("prices"), ticker="AAPL")
     for number in range(200):
         remembering.read("prices", ticker=f"T{number}")
-    assert len(remembering._kept) == 64
+    assert remembering._read_once.cache_info().currsize == 64
 
 
 def _store(lake: Lake, table: str, *, seed: int) -> None:
