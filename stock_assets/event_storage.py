@@ -3,6 +3,7 @@
 Dagster's own opens, syncs and closes a database for each of a run's 330 events (docs/adr/0091). Here the index and the
 newest run's database stay open, and SQLite syncs its write-ahead log when it is folded in. A killed process loses
 nothing; a machine that loses power may lose the newest events, which say what was done. What is true is in the lake.
+What steps and checks ask about assets again and again is answered once (docs/adr/0096).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ class OpenEventLog(SqliteEventLogStorage):
     @contextmanager
     def index_connection(self) -> Iterator[Connection]:
         """A transaction on what is asked across runs."""
-        with self._transaction(INDEX_SHARD_NAME) as connection:
+        with self._transaction(INDEX_SHARD_NAME) as connection, self._answers.watching(connection):
             yield connection
 
     def has_table(self, table_name: str) -> bool:
@@ -72,8 +73,8 @@ class OpenEventLog(SqliteEventLogStorage):
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Write an event; what was known of its asset is asked again."""
-        super().store_event(event)
-        self._answers.forget(event)
+        with self._answers.storing(event):
+            super().store_event(event)
 
     def get_asset_records(self, asset_keys: Sequence[dg.AssetKey] | None = None) -> Sequence[AssetRecord]:
         """Newest state of assets; each step asks for all of its inputs."""
@@ -99,9 +100,8 @@ class OpenEventLog(SqliteEventLogStorage):
     ) -> Mapping[str, Mapping[str, str]]:
         """Tags of an asset's newest events; each step asks for the data version of all of its inputs."""
         asked = event_type, tag_keys, asset_partitions, before_cursor, after_cursor
-        return self._asked_once(
-            asset_key, repr(asked), partial(super().get_latest_tags_by_partition, asset_key, *asked)
-        )
+        ask = partial(super().get_latest_tags_by_partition, asset_key, *asked)
+        return self._asked_once(asset_key, f"tags {asked}", ask)
 
     def fetch_materializations(
         self,

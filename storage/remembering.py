@@ -1,6 +1,5 @@
 """A lake for one run, whose steps ask for the same ticker's rows again and again."""
 
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -23,19 +22,28 @@ class RememberingLake(Lake):
     def __init__(self, root: Path) -> None:
         """Open the lake at `root`, which need not exist yet."""
         super().__init__(root)
-        self._read_once = lru_cache(maxsize=_MOST)(self._read_of)
+        self._kept: dict[object, tuple[dict[str, Signature], pd.DataFrame]] = {}
 
     def read(self, table: str, **where: Value) -> pd.DataFrame:
         """As `Lake.read`."""
         if not isinstance(where.get("ticker"), str):
             return super().read(table, **where)
         asked = {name: tuple(as_values(value)) for name, value in where.items()}
-        with self._open_for_reading():
-            # Listed before they are read: if one changes in between, the next reader lists another content.
-            files = scan(self.root, find_table(table), asked)
-        return self._read_once(table, tuple(asked.items()), tuple(files.items())).copy()
+        question = table, tuple(asked.items())
+        files = self._files(table, asked)
+        kept_files, kept = self._kept.get(question, (None, None))
+        if kept is not None and kept_files == files:
+            return kept.copy()
+        rows = super().read(table, **where)
+        if self._files(table, asked) == files:  # otherwise nobody can say which files these rows are from
+            self._keep(question, files, rows.copy())
+        return rows
 
-    def _read_of(
-        self, table: str, asked: tuple[tuple[str, tuple[object, ...]], ...], _: tuple[tuple[str, Signature], ...]
-    ) -> pd.DataFrame:
-        return super().read(table, **dict(asked))
+    def _files(self, table: str, asked: dict[str, tuple[object, ...]]) -> dict[str, Signature]:
+        with self._open_for_reading():
+            return scan(self.root, find_table(table), asked)
+
+    def _keep(self, question: object, files: dict[str, Signature], rows: pd.DataFrame) -> None:
+        if len(self._kept) >= _MOST:
+            self._kept.clear()
+        self._kept[question] = files, rows

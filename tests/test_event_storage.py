@@ -96,6 +96,37 @@ def test_what_another_process_stores_is_seen_at_once(
         assert ask(opened, bars.key) == run
 
 
+def wipe(instance: dg.DagsterInstance, run: str) -> None:
+    instance.wipe_assets([bars.key])
+
+
+def delete(instance: dg.DagsterInstance, run: str) -> None:
+    instance.delete_run(run)
+
+
+@pytest.mark.parametrize("remove", [wipe, delete])
+@pytest.mark.parametrize("ask", QUESTIONS)
+def test_what_this_process_removes_is_gone_at_once(
+    opened: dg.DagsterInstance,
+    plain: dg.DagsterInstance,
+    ask: Question,
+    remove: Callable[[dg.DagsterInstance, str], None],
+) -> None:
+    run = make(bars, opened)
+    assert ask(opened, bars.key) == run
+    remove(opened, run)
+    assert ask(opened, bars.key) == ask(plain, bars.key)
+
+
+def test_the_state_of_partitions_that_dagster_keeps_is_seen(opened: dg.DagsterInstance) -> None:
+    make(bars, opened)
+    (before,) = opened.get_asset_records([bars.key])
+    opened.get_status_by_partition(bars.key, [PARTITION], bars.partitions_def)
+    (after,) = opened.get_asset_records([bars.key])
+    assert before.asset_entry.cached_status is None
+    assert after.asset_entry.cached_status is not None
+
+
 def test_data_versions_are_those_of_dagsters_own_storage(opened: dg.DagsterInstance, plain: dg.DagsterInstance) -> None:
     seen = []
     for writer in (opened, plain, opened):

@@ -11,12 +11,16 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from stock_assets.forecasting.errors import TooFewRows
 from stock_assets.forecasting.findings import Finding
+
+if TYPE_CHECKING:
+    import duckdb
 
 WARM_UP = 60
 """Sessions at the start of a ticker that are inputs only and have no row in `features`."""
@@ -214,8 +218,7 @@ def compute_features(prices: pd.DataFrame) -> pd.DataFrame:
     import duckdb
 
     with duckdb.connect() as connection:
-        connection.register("prices", prices)
-        features = connection.execute(f"{features_sql('prices')} ORDER BY ticker, session").df()
+        features = _computed(connection, prices)
     if features.empty:
         counts = prices["ticker"].value_counts().sort_index()
         found = ", ".join(f"{ticker} has {n} sessions" for ticker, n in counts.items()) or "there are no sessions"
@@ -224,6 +227,11 @@ def compute_features(prices: pd.DataFrame) -> pd.DataFrame:
             cure="fetch a longer history (--lookback) or leave the ticker out",
         )
     return features.astype({"session": "datetime64[ns]", "target_session": "datetime64[ns]"})
+
+
+def _computed(connection: "duckdb.DuckDBPyConnection", prices: pd.DataFrame) -> pd.DataFrame:
+    connection.register("prices", prices)
+    return connection.execute(f"{features_sql('prices')} ORDER BY ticker, session").df()
 
 
 def check_features(features: pd.DataFrame, prices: pd.DataFrame) -> list[Finding]:
@@ -265,15 +273,18 @@ def _not_complete(rows: pd.DataFrame, bars: pd.DataFrame) -> tuple[date, ...]:
 
 
 def _not_causal(rows: pd.DataFrame, bars: pd.DataFrame, names: list[str]) -> tuple[date, ...]:
-    # Every history that ends early poses as a ticker of its own: most of a query's time is its plan.
-    endings = {f"{number:02d}": bars[bars["session"] <= session] for number, session in enumerate(rows["session"])}
-    if not endings:
-        return ()
-    again = compute_features(pd.concat([known.assign(ticker=name) for name, known in endings.items()]))
-    newest = again.drop_duplicates("ticker", keep="last")[names].to_numpy(dtype=float)
-    stored = rows[names].to_numpy(dtype=float)
-    is_same = ((newest == stored) | (np.isnan(newest) & np.isnan(stored))).all(axis=1)
-    return _dates(rows["session"][~is_same])
+    import duckdb
+
+    changed = []
+    # One connection, for opening takes longer than asking. But a query for each history: in a common one a formula that
+    # forgets the ticker would find later sessions in the others, and the same value as before.
+    with duckdb.connect() as connection:
+        for session in rows["session"]:
+            again = _computed(connection, bars[bars["session"] <= session])
+            stored = rows.loc[rows["session"] == session, names].to_numpy(dtype=float)
+            if not np.array_equal(again[names].iloc[[-1]].to_numpy(dtype=float), stored[-1:], equal_nan=True):
+                changed.append(session)
+    return _dates(pd.Series(changed, dtype="datetime64[ns]"))
 
 
 def _dates(sessions: pd.Series) -> tuple[date, ...]:

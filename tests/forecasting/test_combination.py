@@ -124,13 +124,13 @@ def test_in_a_store_that_remembers_an_ensemble_asks_the_very_parents_that_have_a
     store = combined_store.remembering()
     for kind in ("evaluated", "final"):
         parents = [getattr(store.load_current("GARCH", name), kind) for name in ensemble.parents]
-        answers = [parent.predict(garch_history) for parent in parents]
-        combined = getattr(store.load_current("GARCH", ensemble.name), kind)
-        for parent, asked, answer in zip(parents, combined.fitted.forecaster.of, answers, strict=True):
-            assert asked is parent
-            np.testing.assert_array_equal(parent.answered[0][1], answer)
-        before = getattr(fits[ensemble.name], kind).predict(garch_history)
-        np.testing.assert_array_equal(combined.predict(garch_history), before)
+        for parent in parents:
+            parent.predict(garch_history)
+        answers = [parent.answered[0] for parent in parents]
+        combined = getattr(store.load_current("GARCH", ensemble.name), kind).predict(garch_history.copy())
+        np.testing.assert_array_equal(combined, getattr(fits[ensemble.name], kind).predict(garch_history))
+        for parent, answer in zip(parents, answers, strict=True):
+            assert parent.answered[0] is answer
 
 
 def test_the_artifact_names_parents_and_weights_in_plain_json(fits, combined_store):

@@ -16,6 +16,7 @@ from stock_assets.forecasting.errors import TooFewRows
 from stock_assets.forecasting.features import (
     FEATURES,
     WARM_UP,
+    Feature,
     check_features,
     compute_features,
     features_sql,
@@ -233,6 +234,38 @@ def test_a_feature_that_looks_ahead_is_found(garch_prices: pd.DataFrame) -> None
     features = compute_features(garch_prices)
     leaking = features.assign(log_return_1=features["target_log_return"].fillna(0.0))
     assert "features_causal" in {found.name for found in check_features(leaking, garch_prices)}
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "(close - min(close) OVER ()) / (max(close) OVER () - min(close) OVER ())",
+        "last_value(close) OVER (ORDER BY session ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+        "close / (SELECT max(close) FROM prices)",
+        "avg(close) OVER (PARTITION BY ticker)",
+        "lead(close) OVER sessions",
+    ],
+)
+def test_a_formula_that_sees_later_sessions_is_found(
+    garch_prices: pd.DataFrame, formula: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rising = garch_prices.assign(close=np.linspace(50.0, 150.0, len(garch_prices)))
+    monkeypatch.setattr(module, "FEATURES", (*FEATURES, Feature("leak", formula, 0, "ratio", "sees what comes")))
+    features = compute_features(rising).fillna({"leak": 0.0})
+    (finding,) = check_features(features, rising)
+    assert finding.name == "features_causal"
+    # The last one has nothing after it, so that any formula is right there.
+    assert len(finding.sessions) >= 4
+
+
+@pytest.mark.parametrize("position", [0, 2, -1])
+def test_the_finding_names_the_session_whose_value_is_another(garch_prices: pd.DataFrame, position: int) -> None:
+    features = compute_features(garch_prices)
+    rows = np.linspace(0, len(features) - 1, 5).astype(int)
+    changed = int(rows[position])
+    features.loc[changed, "gap"] += 1e-12
+    (finding,) = check_features(features, garch_prices)
+    assert finding.sessions == (features["session"][changed].date(),)
 
 
 def test_without_features_the_check_says_what_is_missing(garch_prices: pd.DataFrame) -> None:

@@ -1,9 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import storage.lake
+import storage.remembering
 from storage.lake import Lake
 from storage.remembering import RememberingLake
 from tests.storage.frames import partition, rows
@@ -43,6 +45,24 @@ def test_a_partition_that_is_deleted_is_gone(lake: Lake, remembering: Rememberin
     assert remembering.read("prices", ticker="AAPL").empty
 
 
+@pytest.mark.parametrize("table", ["prices", "forecasts"])
+def test_rows_that_come_while_others_are_read_are_not_taken_for_them(
+    lake: Lake, remembering: RememberingLake, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = storage.remembering.scan
+
+    def scan_before_a_writer(*asked: object) -> object:
+        files = listed(*asked)
+        monkeypatch.setattr(storage.remembering, "scan", listed)
+        _store(lake, table, seed=1)
+        return files
+
+    monkeypatch.setattr(storage.remembering, "scan", scan_before_a_writer)
+    assert len(remembering.read(table, ticker="AAPL"))
+    shutil.rmtree(lake.root / table)  # what was listed first is what is there again
+    assert remembering.read(table, ticker="AAPL").empty
+
+
 def test_a_reader_that_changes_its_frame_changes_nobody_elses(lake: Lake, remembering: RememberingLake) -> None:
     lake.write("prices", rows("prices"), ticker="AAPL")
     for _ in range(2):
@@ -56,7 +76,7 @@ def test_it_keeps_so_many_frames_and_no_more(lake: Lake, remembering: Rememberin
     lake.write("prices", rows("prices"), ticker="AAPL")
     for number in range(200):
         remembering.read("prices", ticker=f"T{number}")
-    assert remembering._read_once.cache_info().currsize == 64
+    assert len(remembering._kept) <= 64
 
 
 def _store(lake: Lake, table: str, *, seed: int) -> None:
