@@ -19,7 +19,7 @@ from stock_assets.assets.splits import splits
 from stock_assets.assets.volatility import volatility
 from stock_assets.clock import Clock
 from stock_assets.executor import executor
-from stock_assets.io import LakeIOManager
+from stock_assets.io import lake_io_manager
 from stock_assets.jobs import JOBS
 from stock_assets.resources import BacktestSettings, ModelSettings, PriceSource, Tracking, Warehouse
 from stock_assets.schedules import SCHEDULES, upkeep
@@ -29,8 +29,6 @@ from stock_assets.settings import quiet_libraries
 from stock_assets.terminal import terminal_logger
 
 quiet_libraries()
-
-warehouse = Warehouse()
 
 defs = dg.Definitions(
     assets=[
@@ -57,8 +55,8 @@ defs = dg.Definitions(
     schedules=SCHEDULES,
     sensors=SENSORS,
     resources={
-        "io_manager": LakeIOManager(warehouse=warehouse),
-        "warehouse": warehouse,
+        "io_manager": lake_io_manager,
+        "warehouse": Warehouse(),
         "clock": Clock(),
         "price_source": PriceSource(),
         "model_settings": ModelSettings(),

@@ -12,10 +12,12 @@ from storage.parquet import CURE_OF_DAMAGE
 from storage.tables import TABLES
 
 
-class LakeIOManager(dg.ConfigurableIOManager):
+class LakeIOManager(dg.IOManager):
     """Stores an asset's frame in the table its metadata names, under the partition the asset and ticker make."""
 
-    warehouse: dg.ResourceDependency[Warehouse]
+    def __init__(self, warehouse: Warehouse) -> None:
+        """Keep what assets return in `warehouse`."""
+        self.warehouse = warehouse
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         """Write, publish, and show what was written."""
@@ -51,6 +53,13 @@ class LakeIOManager(dg.ConfigurableIOManager):
     def _partition(self, context: Any, columns: tuple[str, ...]) -> dict[str, str]:
         values = {"ticker": context.partition_key, "model": context.asset_key.path[-1]}
         return {column: values[column] for column in columns}
+
+
+# Not a ConfigurableIOManager: with a resource inside, Dagster infers the schema of its configuration again in each run.
+@dg.io_manager(required_resource_keys={"warehouse"})
+def lake_io_manager(context: dg.InitResourceContext) -> LakeIOManager:
+    """The IO manager of all tables, on the run's own warehouse."""
+    return LakeIOManager(context.resources.warehouse)
 
 
 def _by_scheme(context: dg.OutputContext, obj: pd.DataFrame) -> list[tuple[dict[str, str], pd.DataFrame]]:
