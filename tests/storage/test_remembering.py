@@ -1,5 +1,5 @@
 import shutil
-from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 import pytest
@@ -86,5 +86,5 @@ def _store(lake: Lake, table: str, *, seed: int) -> None:
         lake.append(table, rows(table, seed=seed))
 
 
-def _refuse(*_: object) -> Path:
+def _refuse(*_: object) -> NoReturn:
     raise AssertionError("a file was read")
