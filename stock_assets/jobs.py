@@ -12,10 +12,8 @@ _SPLITS = dg.AssetSelection.assets("splits")
 _BACKTEST = dg.AssetSelection.groups("4_backtest")
 _AUDIT = dg.AssetSelection.groups("5_audit")
 _FORECASTS = dg.AssetSelection.groups("6_forecasts", "7_monitoring")
-# About all tickers at once, where every other asset is about one.
-_UNIVERSE = dg.AssetSelection.assets("pooled_evaluation")
 # What follows a backtest reads the last one there is, so it need not be run again with everything else.
-_EVERYTHING = dg.AssetSelection.all() - _BACKTEST - _AUDIT - _UNIVERSE - _FRESH
+_EVERYTHING = dg.AssetSelection.all() - _BACKTEST - _AUDIT - _FRESH
 
 lineage = dg.define_asset_job(
     "lineage",
@@ -23,7 +21,7 @@ lineage = dg.define_asset_job(
     description="From bars to forecast, training included.",
     metadata={"home": str(load_settings().home)},  # by which a dashboard knows the Dagster of its own home
 )
-fetch = dg.define_asset_job("fetch", _BARS, description="New bars only.", executor_def=dg.in_process_executor)
+fetch = dg.define_asset_job("fetch", _BARS, description="New bars only.")
 train = dg.define_asset_job(
     "train", _EVERYTHING - _BARS, description="New splits, every model fitted and scored, a champion, forecasts."
 )
@@ -31,11 +29,10 @@ forecast = dg.define_asset_job(
     "forecast",
     _EVERYTHING - _SPLITS - _MODELS,
     description="The daily update: new bars, stored models, no training.",
-    executor_def=dg.in_process_executor,  # its steps are many and short: processes of their own would take longer
 )
 backtest = dg.define_asset_job(
     "backtest",
-    _BACKTEST.downstream() - _FORECASTS - _UNIVERSE,
+    _BACKTEST.downstream() - _FORECASTS,
     description="Every model walked forward through the history at hand, scored, and the champion reviewed on it.",
 )
 
@@ -47,6 +44,5 @@ audit = dg.define_asset_job(
 drift_check = dg.define_asset_job(
     "drift_check", dg.AssetSelection.assets("drift"), description="Newest inputs against those before."
 )
-universe = dg.define_asset_job("universe", _UNIVERSE, description="What only all tickers together can show.")
 
-JOBS = (lineage, fetch, train, forecast, backtest, audit, drift_check, universe)
+JOBS = (lineage, fetch, train, forecast, backtest, audit, drift_check)

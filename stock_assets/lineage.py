@@ -1,87 +1,204 @@
-"""What every asset of the lineage shares: ticker partitions, owner, column schema, and a ticker's health on failure."""
+"""What an asset declares: the tables it makes and the tables it reads. Its dependencies, schemas and checks follow.
 
-import functools
+What belongs here: declarations and what Dagster is told of them. What does not: running a body over the tickers of a
+run (`wide.py`), and the bodies (`assets/`).
+"""
+
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from stock_assets.checks import check_specs
 from stock_assets.errors import StockAssetsError
-from stock_assets.partitions import TICKERS
-from stock_assets.resources import Warehouse
-from storage.errors import InvalidTicker
-from storage.lake import Lake
+from stock_assets.partitions import MARKETS
+from stock_assets.resources import Universe, Warehouse
+from stock_assets.workers import Workers
 from storage.tables import TABLES
-from storage.tickers import validate_ticker
 
 OWNERS = ["team:forecasting"]
+Body = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A table, or one model's part of it, that an asset makes.
+
+    Attributes:
+        key: the asset's key, for example `model/xgboost`.
+        table: the table its rows go to.
+        group: Dagster's group; groups sort in the order of the lineage.
+        description: what the rows are.
+        schemes: of a table that is partitioned by scheme, those that the asset writes.
+    """
+
+    key: str
+    table: str
+    group: str
+    description: str
+    schemes: tuple[str, ...] = ()
+
+    @property
+    def asset_key(self) -> dg.AssetKey:
+        """As Dagster writes it."""
+        return dg.AssetKey(self.key.split("/"))
+
+
+@dataclass(frozen=True)
+class Read:
+    """A table that an asset reads.
+
+    Attributes:
+        table: its name.
+        models: the models whose rows are read; None: all there are.
+        schemes: the schemes whose rows are read; None: all.
+    """
+
+    table: str
+    models: tuple[str, ...] | None = None
+    schemes: tuple[str, ...] | None = None
+
+    def is_of(self, output: Output, model: str | None) -> bool:
+        """Whether rows that `output` of an asset about `model` makes are among those read."""
+        return (
+            self.table == output.table
+            and (self.models is None or model is None or model in self.models)
+            and (self.schemes is None or not output.schemes or bool(set(self.schemes) & set(output.schemes)))
+        )
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One step of the lineage.
+
+    Attributes:
+        outputs: what it makes, the main one first; later ones may depend on earlier ones.
+        reads: what it reads beside its own earlier rows.
+        logs: append-only tables of no asset that it adds rows to.
+        kinds: labels in Dagster's UI.
+        model: the model it is about, if it is about one.
+        is_required: whether a ticker for which it fails is taken out of the run. Where a model fails, only its rows are
+            missing.
+        is_divisible: whether outputs may be made without the others.
+        at_once: tickers that the body is called with: 1, or more for a vectorised body.
+        body: makes the rows.
+    """
+
+    outputs: tuple[Output, ...]
+    reads: tuple[Read, ...]
+    body: Body
+    logs: tuple[str, ...] = ()
+    kinds: frozenset[str] = field(default_factory=frozenset)
+    model: str | None = None
+    is_required: bool = True
+    is_divisible: bool = False
+    at_once: int = 1
+
+    @property
+    def stage(self) -> str:
+        """What failures and progress call it."""
+        return self.outputs[0].key
 
 
 def lineage_asset(
-    *,
-    table: str,
-    group: str,
-    kinds: set[str],
-    key: Sequence[str],
-    description: str,
-    ins: Mapping[str, dg.AssetIn] | None = None,
-    deps: Sequence[dg.AssetKey] | None = None,
-    schemes: Sequence[str] | None = None,
-) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """`dg.asset` for a function of (context, inputs…, warehouse, …) that returns the ticker's rows of `table`.
+    *outputs: Output,
+    reads: Sequence[Read | str] = (),
+    logs: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    model: str | None = None,
+    is_required: bool = True,
+    is_divisible: bool = False,
+    at_once: int = 1,
+) -> Callable[[Body], Declaration]:
+    """Declare a step; its body is the decorated function. See `Declaration`, and `wide.py` for what a body is given."""
 
-    `schemes` names the schemes whose rows the asset writes, where a table is partitioned by scheme.
+    def declare(body: Body) -> Declaration:
+        as_reads = tuple(read if isinstance(read, Read) else Read(read) for read in reads)
+        return Declaration(
+            outputs=outputs,
+            reads=as_reads,
+            body=body,
+            logs=tuple(logs),
+            kinds=frozenset(kinds),
+            model=model,
+            is_required=is_required,
+            is_divisible=is_divisible,
+            at_once=at_once,
+        )
 
-    A `StockAssetsError` becomes one red line with its cure; whatever goes wrong is also written to the table `tickers`.
-    """
-    contract = TABLES[table]
-
-    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        @functools.wraps(function)
-        def guarded(context: dg.AssetExecutionContext, *inputs: Any, warehouse: Warehouse, **more: Any) -> Any:
-            with ticker_health(warehouse, context.partition_key, stage="/".join(key)):
-                return function(context, *inputs, warehouse=warehouse, **more)
-
-        # Dagster wants no return annotation where check results come with the value.
-        bare = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
-        guarded.__signature__ = bare  # type: ignore[attr-defined]
-        return dg.asset(
-            key=key,
-            partitions_def=TICKERS,
-            group_name=group,
-            kinds={"duckdb", *kinds},
-            owners=OWNERS,
-            description=description,
-            metadata={
-                "table": table,
-                "dagster/column_schema": column_schema(table),
-                "key": ", ".join(contract.key),
-                **({"schemes": list(schemes)} if schemes else {}),
-            },
-            check_specs=check_specs(key),
-            ins=ins,
-            deps=deps,
-        )(guarded)
-
-    return decorate
+    return declare
 
 
-@contextmanager
-def ticker_health(warehouse: Warehouse, ticker: str, *, stage: str) -> Iterator[None]:
-    """Refuse hostile names; on any failure write status and reason to `tickers`, then let it fail.
+def build_assets(declarations: Sequence[Declaration]) -> list[dg.AssetsDefinition]:
+    """Dagster's definitions of a lineage: who reads a table depends on everybody who writes it."""
+    return [_build(declaration, declarations) for declaration in declarations]
 
-    Raises:
-        dagster.Failure: instead of a `StockAssetsError`, so that the run shows one line rather than a trace.
-    """
-    with in_one_line():
-        validate_ticker(ticker)
-        with _recorded(warehouse, ticker, stage):
-            yield
+
+def _build(declaration: Declaration, lineage: Sequence[Declaration]) -> dg.AssetsDefinition:
+    from stock_assets.wide import make
+
+    resources = {
+        name: parameter.annotation
+        for name, parameter in list(inspect.signature(declaration.body).parameters.items())[1:]
+    }
+
+    if inspect.isgeneratorfunction(declaration.body):
+        resources["workers"] = Workers
+
+    def step(context: dg.AssetExecutionContext, **given: Any) -> Iterator[dg.MaterializeResult[None]]:
+        with in_one_line():
+            yield from make(declaration, context, **given)
+
+    # Dagster finds the resources of a step by the names and types of its parameters.
+    wanted = {"context": dg.AssetExecutionContext, "warehouse": Warehouse, "universe": Universe, **resources}
+    step.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
+            for name, kind in wanted.items()
+        ]
+    )
+    step.__annotations__ = dict(wanted)
+    specs = [_spec(declaration, output, lineage) for output in declaration.outputs]
+    return dg.multi_asset(
+        name=declaration.stage.replace("/", "__"),
+        specs=specs,
+        check_specs=[check for output in declaration.outputs for check in check_specs(output.key)],
+        partitions_def=MARKETS,
+        can_subset=declaration.is_divisible,
+    )(step)
+
+
+def _spec(declaration: Declaration, output: Output, lineage: Sequence[Declaration]) -> dg.AssetSpec:
+    table = TABLES[output.table]
+    return dg.AssetSpec(
+        output.asset_key,
+        deps=sorted(_upstream(declaration, output, lineage)),
+        group_name=output.group,
+        kinds={"duckdb", *declaration.kinds},
+        owners=OWNERS,
+        description=output.description,
+        metadata={
+            "table": output.table,
+            "dagster/column_schema": column_schema(output.table),
+            "key": ", ".join(table.key),
+            **({"schemes": list(output.schemes)} if output.schemes else {}),
+        },
+    )
+
+
+def _upstream(declaration: Declaration, output: Output, lineage: Sequence[Declaration]) -> set[dg.AssetKey]:
+    own = declaration.outputs[: declaration.outputs.index(output)]
+    others = {
+        other.asset_key
+        for step in lineage
+        if step is not declaration
+        for other in step.outputs
+        if any(read.is_of(other, step.model) for read in declaration.reads)
+    }
+    return others | {earlier.asset_key for earlier in own}
 
 
 @contextmanager
@@ -96,50 +213,6 @@ def in_one_line() -> Iterator[None]:
     except StockAssetsError as error:
         parts = {"problem": error.problem, "cure": error.cure}
         raise dg.Failure(str(error), metadata=parts, allow_retries=False) from error
-
-
-@contextmanager
-def _recorded(warehouse: Warehouse, ticker: str, stage: str) -> Iterator[None]:
-    finished, reason = False, f"{stage} was interrupted or hit a bug — run it again; the run's log says more"
-    try:
-        yield
-        finished = True
-    except (StockAssetsError, dg.Failure) as error:
-        reason = f"{stage}: {error}"
-        raise
-    finally:
-        # Bugs and interruptions pass through here too: a ticker is never left looking well.
-        if not finished:
-            record_status(warehouse.lake, ticker, "failed", reason=reason)
-            warehouse.publish_step()
-
-
-def record_status(lake: Lake, ticker: str, status: str, *, reason: str | None = None, **facts: str) -> None:
-    """Update a ticker's row: its status, its reason (None clears it) and any of calendar, currency, source."""
-    stored = lake.read("tickers", ticker=ticker)
-    row = {name: stored[name].iloc[0] if len(stored) else None for name in TABLES["tickers"].column_names}
-    now = pd.Timestamp(datetime.now(UTC)).tz_convert("UTC")
-    row |= {"ticker": ticker, "status": status, "reason": reason, "updated_at": now} | facts
-    lake.write("tickers", pd.DataFrame([row]), ticker=ticker)
-
-
-def record_facts(lake: Lake, ticker: str, **facts: str) -> None:
-    """Update what is known of a ticker (calendar, currency, source); how it fares stays as it was."""
-    stored = lake.read("tickers", ticker=ticker)
-    status, reason = (stored[name].iloc[0] for name in ("status", "reason")) if len(stored) else ("added", None)
-    record_status(lake, ticker, status, reason=reason, **facts)
-
-
-def ticker_facts(lake: Lake, ticker: str) -> dict[str, Any]:
-    """The ticker's row of `tickers`.
-
-    Raises:
-        InvalidTicker: when it has none.
-    """
-    stored = lake.read("tickers", ticker=ticker)
-    if stored.empty:
-        raise InvalidTicker(f"{ticker} is not in the table tickers", cure="materialise raw_prices first")
-    return {str(name): value for name, value in stored.iloc[0].to_dict().items()}
 
 
 def column_schema(table: str) -> dg.TableSchema:

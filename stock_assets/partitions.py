@@ -1,18 +1,18 @@
-"""The partitions of the lineage: tickers, dynamic, rebuilt from the table `tickers`, which is the truth."""
+"""The partitions of the lineage: markets, which close, are updated and can be late as one. Tickers are a run's matter."""
 
 from collections.abc import Iterable
 
 import dagster as dg
 
-PARTITION_TAG = "dagster/partition"
-"""Dagster's tag of a run that names its partition, which here is the ticker."""
-TICKERS = dg.DynamicPartitionsDefinition(name="ticker")
+MARKET_TAG = "dagster/partition"
+"""Dagster's tag of a run that names its partition, which here is the market."""
+MARKETS = dg.DynamicPartitionsDefinition(name="market")
 
 
-def sync_partitions(instance: dg.DagsterInstance, tickers: Iterable[str]) -> list[str]:
-    """Make a partition of every ticker that has none yet and return those. None is ever taken away here."""
-    known = set(instance.get_dynamic_partitions(str(TICKERS.name)))
-    missing = sorted(set(tickers) - known)
+def sync_partitions(instance: dg.DagsterInstance, markets: Iterable[str]) -> list[str]:
+    """Make a partition of every market that has none yet and return those. None is ever taken away here."""
+    known = set(instance.get_dynamic_partitions(str(MARKETS.name)))
+    missing = sorted(set(markets) - known)
     if missing:
-        instance.add_dynamic_partitions(str(TICKERS.name), missing)
+        instance.add_dynamic_partitions(str(MARKETS.name), missing)
     return missing

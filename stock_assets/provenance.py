@@ -28,12 +28,13 @@ from stock_assets.forecasting.provenance import (
     reproduce,
 )
 from stock_assets.forecasting.stored_model import StoredModel
-from stock_assets.runs import open_instance
+from stock_assets.instance import open_instance
 from stock_assets.settings import Settings
 from storage.lake import Lake
 
 Section = dict[str, Any]
 _LAST_BARS = 3
+_RUNS_ASKED = 100  # runs of a market that may have left the ticker out
 _SAID = ("ticker", "model", "as_of_session", "target_session", "created_at", "predicted", "naive")
 _FLAGS = ("is_champion", "is_live", "source")
 _BOUNDS = tuple(f"{side}_{level}" for level in LEVELS for side in ("lower", "upper"))
@@ -63,7 +64,7 @@ def trace(settings: Settings, prefix: str) -> dict[str, Section]:
         "forecast": {"forecast_id": forecast["forecast_id"], **_plain(forecast[[*_SAID, *_BOUNDS, *_FLAGS]])},
         "artifact": artifact,
         "mlflow": {"run_id": fit["mlflow_run_id"] if fit is not None else None},
-        "dagster": _runs(settings, forecast, fit, bars),
+        "dagster": _runs(settings, forecast, fit, bars, calendar),
         "code": _code(forecast),
         "training": _training(raw, model, fit, calendar),
         "bars": shown_bars,
@@ -168,7 +169,9 @@ def _reproduction(
     }
 
 
-def _runs(settings: Settings, forecast: pd.Series, fit: Section | None, bars: KnownBars | None) -> Section:
+def _runs(
+    settings: Settings, forecast: pd.Series, fit: Section | None, bars: KnownBars | None, market: str
+) -> Section:
     """Run by what it did. Where the id was not written down, it is the first materialisation after the fact."""
     ticker, model = forecast["ticker"], forecast["model"]
     wanted = {
@@ -178,7 +181,7 @@ def _runs(settings: Settings, forecast: pd.Series, fit: Section | None, bars: Kn
     }
     with _instance(settings) as instance:
         return {
-            what: _run(instance, run_id or _maker(instance, asset, ticker, after))
+            what: _run(instance, run_id or _maker(instance, asset, ticker, market, after))
             for what, (asset, run_id, after) in wanted.items()
         }
 
@@ -192,14 +195,28 @@ def _instance(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
         yield instance
 
 
-def _maker(instance: dg.DagsterInstance | None, asset: str, ticker: str, after: datetime | None) -> str | None:
+def _maker(
+    instance: dg.DagsterInstance | None, asset: str, ticker: str, market: str, after: datetime | None
+) -> str | None:
+    """The first run after a moment that made the asset for the ticker."""
     if instance is None or after is None:
         return None
     wanted = dg.AssetRecordsFilter(
-        asset_key=dg.AssetKey(asset.split("/")), asset_partitions=[ticker], after_timestamp=after.timestamp()
+        asset_key=dg.AssetKey(asset.split("/")),
+        # A home that was made before runs held many tickers has partitions of that name.
+        asset_partitions=[market, ticker],
+        after_timestamp=after.timestamp(),
     )
-    records = instance.fetch_materializations(wanted, limit=1, ascending=True).records
-    return records[0].run_id if records else None
+    records = instance.fetch_materializations(wanted, limit=_RUNS_ASKED, ascending=True).records
+    return next((record.run_id for record in records if _is_about(record, ticker)), None)
+
+
+def _is_about(record: dg.EventLogRecord, ticker: str) -> bool:
+    event = record.asset_materialization
+    if event is None:
+        return False
+    made = event.metadata.get("tickers")
+    return event.partition == ticker or (made is not None and ticker in (made.value or ()))
 
 
 def _run(instance: dg.DagsterInstance | None, run_id: str | None) -> Section | None:

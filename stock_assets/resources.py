@@ -1,36 +1,45 @@
 """Doors to the outside: the warehouse, the price source, the model settings. Lazy inside, configurable from the UI."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+import logging
+import time
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.backtest import FIRST_TRAIN, STEP, Plan, Window
 from stock_assets.forecasting.models import Forecaster, discover
+from stock_assets.health import Failure, failures_of
 from stock_assets.settings import load_settings
 from stock_assets.sources import open_source
 from stock_assets.sources.base import Source
+from stock_assets.universe import listed
 from storage.lake import Lake
-from storage.remembering import RememberingLake
+from storage.tickers import validate_ticker
 
 if TYPE_CHECKING:
     from stock_assets.tracking.store import TrackingStore
     from storage.publisher import Publication
 
+_LOG = logging.getLogger(__name__)
+_PUBLISH_EVERY = 30.0  # seconds between two publications of one run
 
-_PUBLISHED_LATER: ContextVar[bool] = ContextVar("published_later", default=False)
+
+class NoTickers(StockAssetsError):
+    """A run has nothing to work on."""
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type parameter is for resources that yield something else
     """The home: lake, published databases, models. The environment names it."""
 
     home: str = ""
+    _written_to: bool = PrivateAttr(default=False)
+    _published_at: float = PrivateAttr(default_factory=time.monotonic)
 
     @cached_property
     def path(self) -> Path:
@@ -39,18 +48,13 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type 
 
     @cached_property
     def lake(self) -> Lake:
-        """The truth, read once by the steps of one run that ask for the same rows."""
-        return RememberingLake(self.path / "lake")
+        """The truth."""
+        return Lake(self.path / "lake")
 
     @cached_property
     def models(self) -> ArtifactStore:
         """Model artifacts."""
         return ArtifactStore(self.path / "models")
-
-    @cached_property
-    def models_in_use(self) -> ArtifactStore:
-        """The same store, which keeps what it has loaded: for steps of one run that ask for the same fits."""
-        return self.models.remembering()
 
     def publish(self) -> "Publication":
         """Bring the published database up to the lake."""
@@ -58,18 +62,52 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type 
 
         return Publisher(self.path).publish()
 
-    def publish_step(self) -> "Publication | None":
-        """Publish what a step wrote; None inside `published_later`."""
-        return None if _PUBLISHED_LATER.get() else self.publish()
+    def publish_later(self, log: Callable[[str], object]) -> None:
+        """A step of a run has written: publish now if that was long ago, and at the end of the run in any case."""
+        self._written_to = True
+        if time.monotonic() - self._published_at >= _PUBLISH_EVERY:
+            self._publish_run(log)
 
-    @contextmanager
-    def published_later(self) -> Iterator[None]:
-        """Let the steps of this process write without publishing; whoever enters publishes."""
-        token = _PUBLISHED_LATER.set(True)
-        try:
-            yield
-        finally:
-            _PUBLISHED_LATER.reset(token)
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """The run is over, however it ended: what it wrote is published."""
+        if self._written_to:
+            self._publish_run(context.log.warning if context.log is not None else _LOG.warning)
+
+    def _publish_run(self, log: Callable[[str], object]) -> None:
+        for line in self.publish().warnings:
+            log(line)
+        self._written_to, self._published_at = False, time.monotonic()
+
+
+class Universe(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Warehouse
+    """The tickers that a run is about. Those that fail in one of its steps are out of the rest of it."""
+
+    tickers: list[str] = Field(
+        default_factory=list, description='Tickers to work on, for example ["AAPL"]; none named: all of the market.'
+    )
+    _failures: dict[str, dict[str, Failure]] = PrivateAttr(default_factory=dict)
+
+    def asked(self, lake: Lake, market: str) -> list[str]:
+        """The tickers that were asked for.
+
+        Raises:
+            InvalidTicker: a name in the configuration is no ticker.
+            NoTickers: nothing is named, and no ticker of the universe trades on this market.
+        """
+        found = [validate_ticker(ticker) for ticker in dict.fromkeys(self.tickers)] or listed(lake, market)
+        if not found:
+            raise NoTickers(
+                f"no ticker of the universe trades on {market}",
+                cure="add one with `stock-assets tickers add`, or name tickers in the run's configuration",
+            )
+        return found
+
+    def failures(self, lake: Lake, run_id: str) -> dict[str, Failure]:
+        """Ticker → why it is out of this run; whoever finds another one adds it."""
+        if run_id not in self._failures:
+            # A step in a process of its own learns here what earlier steps found.
+            self._failures[run_id] = failures_of(lake, run_id)
+        return self._failures[run_id]
 
 
 class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Warehouse

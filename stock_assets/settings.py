@@ -53,6 +53,7 @@ class Settings:
         dashboard_password: what the dashboard asks for; empty: nothing. A secret.
         dagster_postgres: address of the PostgreSQL database that Dagster keeps its runs in; empty: the home. A secret.
         mlflow_versions: registered versions kept of each model of a ticker.
+        workers: processes that fits are given to; 1: none beside the run's own.
         retrain_days: age in days at which models are trained again; None: never for age alone.
         pinned: tickers whose drift report is written every session, drifted or not.
     """
@@ -70,6 +71,7 @@ class Settings:
     dashboard_password: str = field(default="", repr=False)
     dagster_postgres: str = field(default="", repr=False)
     mlflow_versions: int = 10
+    workers: int = 1
     retrain_days: int | None = 7
     pinned: frozenset[str] = frozenset()
 
@@ -129,6 +131,7 @@ def load_settings() -> Settings:
         dashboard_password=env.get("STOCK_ASSETS_DASHBOARD_PASSWORD", ""),
         dagster_postgres=_postgres(env.get("STOCK_ASSETS_DAGSTER_POSTGRES_URL", "")),
         mlflow_versions=_count("STOCK_ASSETS_MLFLOW_VERSIONS", env.get("STOCK_ASSETS_MLFLOW_VERSIONS") or "10"),
+        workers=_count("STOCK_ASSETS_WORKERS", env.get("STOCK_ASSETS_WORKERS") or str(os.cpu_count() or 1)),
         retrain_days=_days("STOCK_ASSETS_RETRAIN_DAYS", env.get("STOCK_ASSETS_RETRAIN_DAYS") or "7"),
         pinned=frozenset(filter(None, re.split(r"[,\s]+", env.get("STOCK_ASSETS_PINNED", "")))),
     )

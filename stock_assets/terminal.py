@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from stock_assets.partitions import PARTITION_TAG
+from stock_assets.partitions import MARKET_TAG
 
 # Dagster's word on each step after a failed one: the failure itself is said already.
 _CONSEQUENCE = "Not executing."
@@ -13,15 +13,15 @@ _STEP_ENDS = {"STEP_SUCCESS": "done", "STEP_FAILURE": "FAILED", "STEP_SKIPPED": 
 
 
 class TerminalFormatter(logging.Formatter):
-    """`12:00:01  AAPL  model/xgboost  fold 1 of 3`."""
+    """`12:00:01  XNYS  model/xgboost  fold 1 of 3`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line; the ticker comes from the run's tags, the asset from the step's key."""
+        """One line; the market comes from the run's tags, the asset from the step's key."""
         meta = _meta(record)
-        ticker = meta.get("job_tags", {}).get(PARTITION_TAG, "")
+        market = meta.get("job_tags", {}).get(MARKET_TAG, "")
         asset = (meta.get("step_key") or "").replace("__", "/")
         clock = self.formatTime(record, "%H:%M:%S")
-        return f"{clock}  {ticker:<6} {asset:<26} {_message(record, meta)}"
+        return f"{clock}  {market:<5} {asset:<26} {_message(record, meta)}"
 
 
 class StepsAndProgress(logging.Filter):

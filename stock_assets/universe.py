@@ -1,28 +1,50 @@
-"""The run about all tickers at once, which follows the runs of single tickers."""
+"""Which tickers belong to which market, and which of them a run is about."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
 
-from stock_assets.runs import job_named
-from stock_assets.settings import Settings
-from stock_assets.terminal import failure_line
+from stock_assets.partitions import MARKET_TAG
+from stock_assets.sources._symbols import calendar_of_symbol
 from storage.lake import Lake
 
 
-def execute_universe(instance: dg.DagsterInstance, settings: Settings) -> str | None:
-    """Make what only several tickers together can show, in this process, and wait.
+def markets_of(lake: Lake, tickers: Iterable[str]) -> dict[str, list[str]]:
+    """Market → those of `tickers` that trade there, in the order given.
 
-    Args:
-        instance: of the home.
-        settings: of the home that the environment names. With fewer than two evaluated tickers nothing is run.
-
-    Returns:
-        Why it failed, in one line; None where nothing did.
+    A ticker that was never fetched goes where the form of its symbol suggests; its source knows better afterwards.
     """
-    if len(Lake(settings.lake_dir).partitions("evaluation")) < 2:
-        return None
-    loggers: dict[str, Any] = {"terminal": {}}
-    result = job_named("universe").execute_in_process({"loggers": loggers}, instance, raise_on_error=False)
-    failures = [failure_line(event) for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
-    return None if result.success else "; ".join(failures) or "the run failed outside its steps — see it in `make dev`"
+    known = _calendars(lake)
+    found: dict[str, list[str]] = {}
+    for ticker in dict.fromkeys(tickers):
+        found.setdefault(known.get(ticker) or calendar_of_symbol(ticker), []).append(ticker)
+    return found
+
+
+def listed(lake: Lake, market: str) -> list[str]:
+    """The tickers of the universe that trade on a market, in alphabetical order."""
+    return sorted(markets_of(lake, _calendars(lake)).get(market, []))
+
+
+def tickers_of_run(run: dg.DagsterRun, lake: Lake) -> list[str]:
+    """The tickers that a run was asked for: those its configuration names, otherwise all of its market."""
+    named = chosen_tickers(run.run_config)
+    market = run.tags.get(MARKET_TAG)
+    return named or (listed(lake, market) if market else [])
+
+
+def chosen_tickers(run_config: Mapping[str, Any]) -> list[str]:
+    """The tickers that a run's configuration names; none where it is about a whole market."""
+    universe = run_config.get("resources", {}).get("universe", {})
+    return list(universe.get("config", {}).get("tickers", []))
+
+
+def choose_tickers(tickers: Iterable[str]) -> dict[str, Any]:
+    """The part of a run's configuration that names tickers."""
+    return {"universe": {"config": {"tickers": list(tickers)}}}
+
+
+def _calendars(lake: Lake) -> dict[str, str | None]:
+    rows = lake.read("tickers")
+    return dict(zip(rows["ticker"], rows["calendar"].where(rows["calendar"].notna(), None), strict=True))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from storage import locks, version
 from storage.errors import SchemaVersionMismatch
-from storage.migrations import to_version_2
+from storage.migrations import to_version_2, to_version_3
 from storage.tables import SCHEMA_VERSION
 
 
@@ -33,6 +33,7 @@ class Migration:
 # In order; the first leads from version 1 to 2.
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "a file of predictions for each scheme; new columns of five tables", to_version_2),
+    Migration(3, "stage, cure and run of a failed ticker in columns of their own", to_version_3),
 )
 
 

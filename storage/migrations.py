@@ -32,6 +32,11 @@ def to_version_2(root: Path) -> None:
     rewrite(root, "forecasts", lambda rows: _with(rows, _FORECASTS_2))
 
 
+def to_version_3(root: Path) -> None:
+    """A failed ticker's stage, cure and run get columns of their own; what an old reason says stays in it."""
+    rewrite(root, "tickers", lambda rows: _with(rows, _TICKERS_3))
+
+
 # Columns that version 2 put in: (the column before, name and type, value of the old rows).
 _EVALUATION_2 = (
     ("role", pa.field("rows_version", pa.string()), None),
@@ -55,6 +60,11 @@ _CHAMPION_2 = (
     ("rule_holds", pa.field("failed_reviews", pa.int64(), nullable=False), 0),
 )
 _MODELS_2 = (("mlflow_run_id", pa.field("run_id", pa.string()), None),)
+_TICKERS_3 = (
+    ("status", pa.field("stage", pa.string()), None),
+    ("reason", pa.field("cure", pa.string()), None),
+    ("cure", pa.field("run_id", pa.string()), None),
+)
 _FORECASTS_2 = (("code_version", pa.field("run_id", pa.string()), None),)
 # Version 1 knew two schemes, each of one fold that bears its name.
 _SCHEMES_1 = ("holdout", "live")

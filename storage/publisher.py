@@ -22,6 +22,7 @@ from storage.errors import ContractViolation
 from storage.files import remove_abandoned, replace_atomically, temporary_for
 from storage.lake import Lake
 from storage.layout import scan
+from storage.parquet import CURE_OF_DAMAGE
 from storage.published import generation_path, generations, published_folder
 from storage.tables import TABLES
 
@@ -49,6 +50,14 @@ class Publication:
     changed: tuple[str, ...]
     damaged: tuple[Path, ...]
     moved_aside: tuple[Path, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people should hear of it, a line each."""
+        return (
+            *(f"someone's unfinished writes to {_WAREHOUSE} were moved to {file}" for file in self.moved_aside),
+            *(f"{file} is damaged and was not published: {CURE_OF_DAMAGE}" for file in self.damaged),
+        )
 
 
 class Publisher:

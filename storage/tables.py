@@ -7,7 +7,7 @@ The lake, the published database, its comments and `docs/tables.md` all derive f
 from stock_assets.forecasting.features import FEATURES
 from storage.schema import Column, Table, count, date, flag, number, text, time
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LEVELS = (50, 80, 90, 95)
 
 TICKER = text("ticker", "symbol as Yahoo spells it, for example AAPL, BRK-B, ^GSPC")
@@ -56,7 +56,10 @@ TICKERS = Table(
             nullable=True,
         ),
         text("status", "added (no bars yet), fetched, ok (has a forecast) or failed"),
-        text("reason", "why it failed, and the cure; null unless failed", nullable=True),
+        text("stage", "asset that failed, or job whose process ended; null unless failed", nullable=True),
+        text("reason", "why it failed; null unless failed", nullable=True),
+        text("cure", "what to do about it; null unless failed", nullable=True),
+        text("run_id", "Dagster run in which it failed; null unless failed", nullable=True),
         time("updated_at", "when this row was written"),
     ),
     ("ticker",),

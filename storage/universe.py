@@ -39,7 +39,10 @@ def add_ticker(lake: Lake, ticker: str, source: str = "", *, now: datetime) -> A
         "currency": None,
         "source": source or None,
         "status": "added",
+        "stage": None,
         "reason": None,
+        "cure": None,
+        "run_id": None,
         "updated_at": pd.Timestamp(now),
     }
     lake.write("tickers", pd.DataFrame([row]), ticker=ticker)

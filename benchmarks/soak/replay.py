@@ -8,7 +8,7 @@ from benchmarks.soak.checks import Ledger, Result
 from benchmarks.soak.daemon import Daemon, loopback
 from benchmarks.soak.market import simulate
 from benchmarks.soak.script import Script
-from stock_assets.runs import open_instance
+from stock_assets.instance import open_instance
 from stock_assets.settings import Settings
 from tests.sources.yahoo_server import serving
 

@@ -3,61 +3,43 @@
 import dagster as dg
 import pandas as pd
 
-from stock_assets.checks import check_results
 from stock_assets.clock import Clock
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.audit import Subject, as_findings, audit
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.stored_model import StoredModel
-from stock_assets.lineage import lineage_asset
-from stock_assets.resources import Warehouse
+from stock_assets.lineage import Output, lineage_asset
+from stock_assets.wide import Made, OneTicker
 
 GROUP = "5_audit"
+_TABLES = ("prices", "features", "splits", "backtest_folds", "predictions", "evaluation")
 
 
 @lineage_asset(
-    key=["audit"],
-    table="audit",
-    group=GROUP,
-    kinds={"pandas"},
-    description="Proofs that features, predictions and bounds do not change with the future, that scales and "
-    "calibration come from training rows alone, and that splits are purged; flags on skill too good to be believed.",
-    ins={name: dg.AssetIn(name) for name in ("prices", "features", "splits", "evaluation")},
-    deps=[dg.AssetKey([stage, name]) for stage in ("model", "predictions", "backtest") for name in discover()],
+    Output(
+        "audit",
+        "audit",
+        GROUP,
+        "Proofs that features, predictions and bounds do not change with the future, that scales and calibration come "
+        "from training rows alone, and that splits are purged; flags on skill too good to be believed.",
+    ),
+    reads=[*_TABLES, "models"],
+    kinds=["pandas"],
 )
-def audit_asset(
-    context: dg.AssetExecutionContext,
-    prices: pd.DataFrame,
-    features: pd.DataFrame,
-    splits: pd.DataFrame,
-    evaluation: pd.DataFrame,
-    warehouse: Warehouse,
-    clock: Clock,
-) -> dg.MaterializeResult[pd.DataFrame]:
+def audit_asset(one: OneTicker, clock: Clock) -> Made:
     """Examine what is stored. What fails is written down and shown red; it stops promotion, not the forecasts."""
-    ticker, lake = context.partition_key, warehouse.lake
-    names = list(discover())
-    folds = lake.read("backtest_folds", ticker=ticker, model=names)
-    trained = set(lake.read("models", ticker=ticker, model=names)["model"])
+    subject = Subject(*(one.read(table) for table in _TABLES))
+    trained = set(one.read("models")["model"])
     table = audit(
-        Subject(
-            prices,
-            features,
-            splits,
-            folds,
-            lake.read("predictions", ticker=ticker, model=names),
-            evaluation,
-        ),
-        {name: _fits(warehouse.models, ticker, name, folds) for name in names if name in trained},
-        ticker=ticker,
+        subject,
+        {name: _fits(one.store, one.ticker, name, subject.folds) for name in discover() if name in trained},
+        ticker=one.ticker,
         audited_at=clock.now(),
-        progress=context.log.info,
+        progress=one.say,
     )
     shown = table[["subject", "name", "kind", "passed", "message"]]
-    return dg.MaterializeResult(
-        value=table,
-        check_results=check_results(["audit"], as_findings(table)),
-        metadata={"audit": dg.MetadataValue.md(shown.to_markdown(index=False))},
+    return Made(
+        {"audit": table}, as_findings(table), notes={"audit": dg.MetadataValue.md(shown.to_markdown(index=False))}
     )
 
 

@@ -1,77 +1,87 @@
-"""One asset per model: `backtest/<name>`, the walk-forward backtest. Slow, so it has a job of its own."""
+"""One step per model: `backtest/<name>`, the walk-forward backtest. Slow, so it has a job of its own."""
+
+from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from stock_assets.checks import check_results
 from stock_assets.clock import Clock
 from stock_assets.forecasting.backtest import Backtest, check_backtest, plan_folds, run_backtest
 from stock_assets.forecasting.findings import refuse
 from stock_assets.forecasting.history import build_history
-from stock_assets.forecasting.models import Forecaster, discover
+from stock_assets.forecasting.models import BENCHMARK, Forecaster, discover
 from stock_assets.forecasting.splits import WALK_FORWARD
-from stock_assets.lineage import lineage_asset, ticker_facts
-from stock_assets.resources import BacktestSettings, ModelSettings, Warehouse
+from stock_assets.lineage import Declaration, Output, Read, lineage_asset
+from stock_assets.resources import BacktestSettings, ModelSettings
+from stock_assets.wide import Made, OneTicker
+
+GROUP = "4_backtest"
 
 
-def build_backtest_asset(model: type[Forecaster]) -> dg.AssetsDefinition:
-    """The asset that fits `model` again and again on what came before, and predicts what followed."""
-    key = ["backtest", model.name]
+def build_backtest_asset(model: type[Forecaster]) -> Declaration:
+    """The step that fits `model` again and again on what came before, and predicts what followed."""
 
     @lineage_asset(
-        key=key,
-        table="predictions",
-        group="4_backtest",
-        kinds=set(model.libraries[:1]),
-        description=f"What {model.name} would have said, fold by fold: fitted on earlier sessions only, one session "
-        "purged. The folds and their fits are in backtest_folds.",
-        ins={name: dg.AssetIn(name) for name in ("prices", "features")},
-        deps=[dg.AssetKey(["backtest", parent]) for parent in model.parents],
-        schemes=[WALK_FORWARD],
+        Output(
+            f"backtest/{model.name}",
+            "predictions",
+            GROUP,
+            f"What {model.name} would have said, fold by fold: fitted on earlier sessions only, one session purged.",
+            schemes=(WALK_FORWARD,),
+        ),
+        Output(
+            f"backtest_folds/{model.name}",
+            "backtest_folds",
+            GROUP,
+            f"The folds of the backtest of {model.name}: what was fitted on what, how often, and how it did.",
+        ),
+        reads=["prices", "features", *_of_parents(model)],
+        logs=["tuning_trials"],
+        kinds=model.libraries[:1],
+        model=model.name,
+        is_required=model.name == BENCHMARK,
     )
     def backtested(
-        context: dg.AssetExecutionContext,
-        prices: pd.DataFrame,
-        features: pd.DataFrame,
-        warehouse: Warehouse,
-        clock: Clock,
-        model_settings: ModelSettings,
-        backtest_settings: BacktestSettings,
-    ) -> dg.MaterializeResult[pd.DataFrame]:
+        one: OneTicker, clock: Clock, model_settings: ModelSettings, backtest_settings: BacktestSettings
+    ) -> Made:
         """Walk forward; folds that were fitted before are not fitted again."""
-        ticker = context.partition_key
+        features = one.read("features")
         folds = plan_folds(features, backtest_settings.plan(model))
         backtest = run_backtest(
             model_settings.forecaster(model.name),
-            build_history(prices, features),
+            build_history(one.read("prices"), features),
             folds,
-            ticker=ticker,
-            calendar=ticker_facts(warehouse.lake, ticker)["calendar"],
-            store=warehouse.models,
+            ticker=one.ticker,
+            calendar=one.calendar,
+            store=one.store,
             now=clock.now,
             tune=model_settings.tune,
-            parents=warehouse.lake.read("backtest_folds", ticker=ticker, model=list(model.parents)),
-            progress=context.log.info,
+            parents=one.read("backtest_folds", model=list(model.parents)) if model.parents else None,
+            progress=one.say,
         )
         findings = check_backtest(backtest.predictions, folds, features)
-        refuse(findings, subject=f"{ticker} backtest of {model.name}")
-        warehouse.lake.append("tuning_trials", backtest.trials, only_new=True)
-        warehouse.lake.write("backtest_folds", backtest.folds, ticker=ticker, model=model.name)
-        return dg.MaterializeResult(
-            value=backtest.predictions, check_results=check_results(key, findings), metadata=_metadata(backtest)
-        )
+        refuse(findings, subject=f"{one.ticker} backtest of {model.name}")
+        tables = {
+            "predictions": backtest.predictions,
+            "backtest_folds": backtest.folds,
+            "tuning_trials": backtest.trials,
+        }
+        return Made(tables, findings, _notes(backtest))
 
     return backtested
 
 
-def _metadata(backtest: Backtest) -> dict[str, dg.MetadataValue]:
+def _of_parents(model: type[Forecaster]) -> list[Read]:
+    return [Read("backtest_folds", model.parents)] if model.parents else []
+
+
+def _notes(backtest: Backtest) -> dict[str, Any]:
     shown = backtest.folds.set_index("fold")[
         ["refitted", "train_end", "n_train", "test_start", "test_end", "n_test", "rmse", "rmse_random_walk"]
     ]
     return {
         "folds": dg.MetadataValue.md(shown.to_markdown()),
-        "rows_predicted": dg.MetadataValue.int(len(backtest.predictions)),
-        "trials": dg.MetadataValue.int(len(backtest.trials)),
+        "rows_predicted": len(backtest.predictions),
+        "trials": len(backtest.trials),
     }
 
 

@@ -1,36 +1,32 @@
 """What trading on the forecasts would have earned."""
 
 import dagster as dg
-import pandas as pd
 
 from stock_assets.forecasting.economics import economics
 from stock_assets.forecasting.models import BENCHMARK, discover
 from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
-from stock_assets.lineage import lineage_asset
-from stock_assets.resources import Warehouse
+from stock_assets.lineage import Output, Read, lineage_asset
+from stock_assets.wide import Made, OneTicker
 
 
 @lineage_asset(
-    key=["economics"],
-    table="economics",
-    group="5_evaluation",
-    kinds={"pandas"},
-    description="Long or flat by the sign of each forecast, traded at the next open with 5 basis points a side: "
-    "return, Sharpe ratio with its standard error, deflated Sharpe ratio and drawdown, beside buying and holding.",
-    ins={"prices": dg.AssetIn("prices")},
-    deps=[dg.AssetKey([stage, name]) for stage in ("predictions", "backtest") for name in discover()],
+    Output(
+        "economics",
+        "economics",
+        "5_evaluation",
+        "Long or flat by the sign of each forecast, traded at the next open with 5 basis points a side: return, Sharpe "
+        "ratio with its standard error, deflated Sharpe ratio and drawdown, beside buying and holding.",
+    ),
+    reads=["prices", Read("predictions", schemes=(WALK_FORWARD, LIVE))],
+    kinds=["pandas"],
 )
-def economics_asset(
-    context: dg.AssetExecutionContext, prices: pd.DataFrame, warehouse: Warehouse
-) -> dg.MaterializeResult[pd.DataFrame]:
+def economics_asset(one: OneTicker) -> Made:
     """Trade what was said; without walk-forward rows only the live ones are traded."""
-    ticker = context.partition_key
-    predictions = warehouse.lake.read("predictions", ticker=ticker, model=list(discover()), scheme=[WALK_FORWARD, LIVE])
     trials = sum(name != BENCHMARK for name in discover())
-    table = economics(predictions, prices, ticker=ticker, trials=trials)
+    table = economics(one.read("predictions"), one.read("prices"), ticker=one.ticker, trials=trials)
     if not (table["scheme"] == WALK_FORWARD).any():
-        context.log.info(f"{ticker}: no walk-forward rows to trade yet; `stock-assets backtest` makes them")
+        one.say("no walk-forward rows to trade yet; `stock-assets backtest` makes them")
     shown = table[["model", "scheme", "n", "net_return", "sharpe", "buy_and_hold_return", "verdict"]]
-    return dg.MaterializeResult(
-        value=table, metadata={"economics": dg.MetadataValue.md(shown.round(3).to_markdown(index=False))}
+    return Made(
+        {"economics": table}, notes={"economics": dg.MetadataValue.md(shown.round(3).to_markdown(index=False))}
     )

@@ -1,34 +1,34 @@
 """What the models know at each close."""
 
 import dagster as dg
-import pandas as pd
 
-from stock_assets.checks import check_results
 from stock_assets.forecasting.features import FEATURES, check_features, compute_features
 from stock_assets.forecasting.findings import refuse
-from stock_assets.lineage import lineage_asset
-from stock_assets.resources import Warehouse
+from stock_assets.lineage import Output, lineage_asset
+from stock_assets.wide import Made, OneTicker
 
 
 @lineage_asset(
-    key=["features"],
-    table="features",
-    group="2_features",
-    kinds={"sql"},
-    description="Stationary features known at each close, and the next session's log return as target. One SQL pass.",
+    Output(
+        "features",
+        "features",
+        "2_features",
+        "Stationary features known at each close, and the next session's log return as target. One SQL pass.",
+    ),
+    reads=["prices"],
+    kinds=["sql"],
 )
-def features(
-    context: dg.AssetExecutionContext, prices: pd.DataFrame, warehouse: Warehouse
-) -> dg.MaterializeResult[pd.DataFrame]:
+def features(one: OneTicker) -> Made:
     """Compute every feature of the list and prove that none looks ahead."""
+    prices = one.read("prices")
     table = compute_features(prices)
     findings = check_features(table, prices)
-    refuse(findings, subject=f"{context.partition_key} features")
+    refuse(findings, subject=f"{one.ticker} features")
     names = [feature.name for feature in FEATURES]
-    return dg.MaterializeResult(
-        value=table,
-        check_results=check_results(["features"], findings),
-        metadata={
+    return Made(
+        {"features": table},
+        findings,
+        notes={
             "features": len(names),
             "labelled_rows": int(table["target_log_return"].notna().sum()),
             "summary": dg.MetadataValue.md(table[names].describe().T.round(4).to_markdown()),

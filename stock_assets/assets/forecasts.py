@@ -1,69 +1,61 @@
 """The forecast log: appended to, never edited, scored when the session has closed."""
 
 import dagster as dg
-import pandas as pd
 
 from stock_assets.clock import Clock
 from stock_assets.forecasting.forecasts import as_markdown, make_forecasts, score_forecasts
-from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.sessions import live_until
-from stock_assets.lineage import lineage_asset, record_status, ticker_facts
+from stock_assets.forecasting.splits import LIVE
+from stock_assets.lineage import Output, Read, lineage_asset
 from stock_assets.plots import forecast_fan
-from stock_assets.resources import Warehouse
+from stock_assets.wide import Made, OneTicker
 
 GROUP = "6_forecasts"
 
 
 @lineage_asset(
-    key=["forecasts"],
-    table="forecasts",
-    group=GROUP,
-    kinds={"pandas"},
-    description="Every model's forecast for the exchange's next session, from its `final` fit. Live only when written "
-    "before that session opened. A rerun on the same data and models adds nothing.",
-    ins={"prices": dg.AssetIn("prices")},
-    deps=[dg.AssetKey("champion")],
+    Output(
+        "forecasts",
+        "forecasts",
+        GROUP,
+        "Every model's forecast for the exchange's next session, from its `final` fit. Live only when written before "
+        "that session opened. A rerun on the same data and models adds nothing.",
+    ),
+    reads=["prices", Read("predictions", schemes=(LIVE,)), "models", "champion"],
+    kinds=["pandas"],
 )
-def forecasts(
-    context: dg.AssetExecutionContext, prices: pd.DataFrame, warehouse: Warehouse, clock: Clock
-) -> dg.MaterializeResult[pd.DataFrame]:
+def forecasts(one: OneTicker, clock: Clock) -> Made:
     """Log the newest live prediction of each model."""
-    ticker = context.partition_key
-    lake = warehouse.lake
+    prices, calendar = one.read("prices"), one.calendar
     table = make_forecasts(
-        lake.read("predictions", ticker=ticker, model=list(discover())),
+        one.read("predictions"),
         prices,
-        lake.read("models", ticker=ticker),
-        champion=lake.read("champion", ticker=ticker).sort_values("decided_at")["model"].iloc[-1],
-        existing=lake.read("forecasts", ticker=ticker),
-        live_until=lambda session: live_until(ticker_facts(lake, ticker)["calendar"], session),
+        one.read("models"),
+        champion=one.read("champion").sort_values("decided_at")["model"].iloc[-1],
+        existing=one.read("forecasts"),
+        live_until=lambda session: live_until(calendar, session),
         created_at=clock.now(),
-        run_id=context.run.run_id,
+        run_id=one.run_id,
     )
-    shown = {"forecasts": as_markdown(table)} | ({"fan": forecast_fan(prices, table)} if len(table) else {})
-    return dg.MaterializeResult(value=table, metadata={name: dg.MetadataValue.md(text) for name, text in shown.items()})
+    shown = {"forecasts": as_markdown(table)}
+    if len(table) and one.is_alone:
+        shown["fan"] = forecast_fan(prices, table)
+    notes = {name: dg.MetadataValue.md(text) for name, text in shown.items()}
+    return Made({"forecasts": table}, notes=notes, status="ok")
 
 
 @lineage_asset(
-    key=["forecast_scores"],
-    table="forecast_scores",
-    group=GROUP,
-    kinds={"pandas"},
-    description="What became of each forecast, once its session has a bar. A corrected bar appends a new score.",
-    ins={"prices": dg.AssetIn("prices"), "forecasts": dg.AssetIn("forecasts")},
+    Output(
+        "forecast_scores",
+        "forecast_scores",
+        GROUP,
+        "What became of each forecast, once its session has a bar. A corrected bar appends a new score.",
+    ),
+    reads=["prices", "forecasts"],
+    kinds=["pandas"],
 )
-def forecast_scores(
-    context: dg.AssetExecutionContext, prices: pd.DataFrame, forecasts: pd.DataFrame, warehouse: Warehouse, clock: Clock
-) -> dg.MaterializeResult[pd.DataFrame]:
+def forecast_scores(one: OneTicker, clock: Clock) -> Made:
     """Score what can be scored and has not been."""
-    if _forecast_was_made(context):
-        record_status(warehouse.lake, context.partition_key, "ok")
-    existing = warehouse.lake.read("forecast_scores", ticker=context.partition_key)
-    table = score_forecasts(forecasts, prices, existing, scored_at=clock.now())
-    return dg.MaterializeResult(value=table, metadata={"new_scores": len(table), "scored_before": len(existing)})
-
-
-def _forecast_was_made(context: dg.AssetExecutionContext) -> bool:
-    """Whether this very run wrote the forecast. Scoring an old one cures no failure since."""
-    selected = context.run.asset_selection
-    return selected is None or dg.AssetKey("forecasts") in selected
+    existing = one.read("forecast_scores")
+    table = score_forecasts(one.read("forecasts"), one.read("prices"), existing, scored_at=clock.now())
+    return Made({"forecast_scores": table}, notes={"new_scores": len(table), "scored_before": len(existing)})

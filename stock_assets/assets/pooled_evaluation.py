@@ -1,5 +1,4 @@
-"""Each model over all tickers at once. Not partitioned by ticker: made after theirs, by the command that ran them or by
-its own automation condition."""
+"""Each model over all tickers at once, of every market: the one asset without partitions."""
 
 from collections.abc import Iterator
 
@@ -16,17 +15,6 @@ from storage.tables import TABLES
 
 _TABLE = TABLES["pooled_evaluation"]
 _TICKERS_AT_ONCE = 25
-_EVALUATED = dg.AutomationCondition.any_deps_updated()
-_REQUESTED = dg.AutomationCondition.newly_requested()
-# Hundreds of tickers are evaluated one after another: the hour gathers them. What is evaluated between a request and
-# the next look stays unhandled: a plain `since_last_handled` would forget it.
-_WHEN = (
-    _EVALUATED.since(_REQUESTED & ~_EVALUATED)
-    & dg.AutomationCondition.cron_tick_passed("5 * * * *").since(_REQUESTED)
-    & ~dg.AutomationCondition.any_deps_in_progress()
-    & ~dg.AutomationCondition.in_progress()
-)
-
 
 @dg.asset(
     group_name="5_evaluation",
@@ -39,8 +27,10 @@ _WHEN = (
         "dagster/column_schema": column_schema(_TABLE.name),
         "key": ", ".join(_TABLE.key),
     },
-    deps=[dg.AssetKey("evaluation")],
-    automation_condition=_WHEN,
+    deps=[
+        dg.AssetKey("evaluation"),
+        *(dg.AssetKey([stage, name]) for stage in ("predictions", "backtest") for name in discover()),
+    ],
 )
 def pooled_evaluation(
     context: dg.AssetExecutionContext, warehouse: Warehouse, clock: Clock
@@ -55,13 +45,12 @@ def pooled_evaluation(
                 lake.delete(_TABLE.name, **partition)
         for scheme, rows in table.groupby("scheme"):
             lake.write(_TABLE.name, rows, scheme=str(scheme))
-        publication = warehouse.publish()
+        warehouse.publish_later(context.log.warning)
     tickers = evaluation["ticker"].nunique()
     context.log.info(f"{tickers} ticker{'s' if tickers != 1 else ''} pooled")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(table),
-            "published_generation": publication.generation,
             "pooled": dg.MetadataValue.md(as_markdown(table)),
         }
     )

@@ -1,33 +1,29 @@
 """Which session plays which role. Frozen until retraining is asked for."""
 
 import dagster as dg
-import pandas as pd
 
-from stock_assets.checks import check_results
 from stock_assets.forecasting.findings import refuse
 from stock_assets.forecasting.splits import check_splits, holdout_splits
-from stock_assets.lineage import lineage_asset
-from stock_assets.resources import Warehouse
+from stock_assets.lineage import Output, lineage_asset
+from stock_assets.wide import Made, OneTicker
 
 
 @lineage_asset(
-    key=["splits"],
-    table="splits",
-    group="2_features",
-    kinds={"pandas"},
-    description="Train, validation and test by session (80/10/10), one session purged at each boundary. Materialising "
-    "it moves the boundaries: do so only to retrain.",
+    Output(
+        "splits",
+        "splits",
+        "2_features",
+        "Train, validation and test by session (80/10/10), one session purged at each boundary. Materialising it moves "
+        "the boundaries: do so only to retrain.",
+    ),
+    reads=["features"],
+    kinds=["pandas"],
 )
-def splits(
-    context: dg.AssetExecutionContext, features: pd.DataFrame, warehouse: Warehouse
-) -> dg.MaterializeResult[pd.DataFrame]:
+def splits(one: OneTicker) -> Made:
     """Give every session its role."""
+    features = one.read("features")
     table = holdout_splits(features)
     findings = check_splits(table, features)
-    refuse(findings, subject=f"{context.partition_key} splits")
+    refuse(findings, subject=f"{one.ticker} splits")
     spans = table.groupby("role")["session"].agg(["count", "min", "max"]).sort_values("min")
-    return dg.MaterializeResult(
-        value=table,
-        check_results=check_results(["splits"], findings),
-        metadata={"roles": dg.MetadataValue.md(spans.to_markdown())},
-    )
+    return Made({"splits": table}, findings, notes={"roles": dg.MetadataValue.md(spans.to_markdown())})

@@ -27,7 +27,7 @@ def prune(
     from rich.table import Table
 
     from stock_assets import pruning
-    from stock_assets.runs import open_instance
+    from stock_assets.instance import open_instance
 
     settings = open_home()
     if not settings.lake_dir.is_dir():

@@ -1,4 +1,4 @@
-"""Commands that work: `run`, `fetch`, `train`, `forecast`. Each starts real Dagster runs, one per ticker."""
+"""Commands that work: `run`, `fetch`, `train`, `forecast`. Each starts real Dagster runs, one a market."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stock_assets.cli.batches import execute_all
 from stock_assets.cli.context import note, open_home, output, read_tickers, require_writable
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
     from stock_assets.runs import Options, Outcome, Work
     from storage.lake import Lake
+
+Reasons = dict[str, str]
+"""Ticker → why it is not complete."""
 
 Tickers = Annotated[
     list[str] | None,
@@ -114,7 +116,7 @@ def work(
     report: Callable[[Settings, Sequence[str]], None] | None = None,
     **more: Any,
 ) -> None:
-    """Start a job for each ticker, with what was asked for, and show what came of it.
+    """Start a job for the tickers of each market, with what was asked for, and show what came of it.
 
     Args:
         report: shows it, given the settings and the tickers that succeeded; by default scores, champion and forecasts.
@@ -123,35 +125,57 @@ def work(
     settings = open_home()
     require_writable(settings.home)
     named = read_tickers(tickers or [])
-    from stock_assets.runs import SHORT_JOBS, open_instance, plan, report_dead_runs, sweep
+    from stock_assets.instance import open_instance, report_dead_runs, sweep
+    from stock_assets.runs import again, plan
+    from stock_assets.tracking.parents import end_in_mlflow
+    from storage.lake import Lake
 
     options = replace(_options(settings, source, csv_dir, lookback, models), **more)
 
     sweep(settings)
-    are_short = job in SHORT_JOBS
-    with open_instance(settings, for_many=are_short) as instance:
-        cut_off = report_dead_runs(instance, settings)
-        ready, outcomes = _ready(settings, job, named or _universe(settings, cut_off), options)
-        wanted = plan(job, ready, options)
-        unfinished = [work for work in cut_off if not any(new.covers(work) for new in wanted)]
+    with open_instance(settings) as instance:
+        cut_off = [again(one) for one in report_dead_runs(instance, settings)]
+        end_in_mlflow(instance, settings)
+        lake = Lake(settings.lake_dir)
+        ready, reasons = _ready(lake, settings, job, named or _universe(settings, cut_off), options)
+        wanted = plan(job, ready, options, lake)
         for work in cut_off:
-            note(f"a run of {work.ticker} was cut off; it is marked as failed and its work is done now")
-        outcomes += execute_all(instance, settings, [*unfinished, *wanted], are_short=are_short)
-        outcomes += _pool(instance, settings) if job not in ("fetch", "leak_audit", "drift_check") else []
+            names = ", ".join(work.tickers)
+            note(f"a run of {names} was cut off; it is marked as failed and its work is done now")
+        unfinished = [work for work in cut_off if not any(new.covers(work) for new in wanted)]
+        done, failed = _execute_all(instance, settings, [*unfinished, *wanted])
     if job != "fetch":
-        (report or _report)(
-            settings, list(dict.fromkeys(outcome.ticker for outcome in outcomes if outcome.reason is None))
-        )
-    _name_the_failed(outcomes)
+        (report or _report)(settings, [ticker for ticker in done if ticker not in failed])
+    _name_the_failed(reasons | failed, len(reasons) + len(done))
 
 
-def _pool(instance: "dg.DagsterInstance", settings: Settings) -> list["Outcome"]:
-    """What several tickers together show, after their runs; only a failure is an outcome of its own."""
-    from stock_assets.runs import Outcome
-    from stock_assets.universe import execute_universe
+def _execute_all(
+    instance: "dg.DagsterInstance", settings: Settings, works: Sequence["Work"]
+) -> tuple[list[str], Reasons]:
+    """Make the runs in turn. Returns the tickers worked on, and those of them that are not complete.
 
-    reason = execute_universe(instance, settings)
-    return [] if reason is None else [Outcome("all tickers together", reason)]
+    Raises:
+        KeyboardInterrupt: somebody stopped it; what is done is kept, and published.
+    """
+    from stock_assets.runs import execute
+
+    outcomes: list[Outcome] = []
+    for number, work in enumerate(works, start=1):
+        if len(works) > 1:
+            note(f"{work.market}: run {number} of {len(works)}, {len(work.tickers)} tickers")
+        outcomes.append(execute(instance, settings, work))
+        if outcomes[-1].is_interrupted:
+            waiting = [ticker for later in works[number:] for ticker in later.tickers]
+            note(f"interrupted: {_names(work.tickers)} unfinished" + (f", {_names(waiting)} not begun" if waiting else ""))
+            note("finished fits are kept — run it again")
+            raise KeyboardInterrupt
+    done = list(dict.fromkeys(ticker for outcome in outcomes for ticker in outcome.tickers))
+    return done, {ticker: reason for outcome in outcomes for ticker, reason in outcome.failed.items()}
+
+
+def _names(tickers: Sequence[str], at_most: int = 10) -> str:
+    more = f" and {len(tickers) - at_most} more" if len(tickers) > at_most else ""
+    return ", ".join(tickers[:at_most]) + more
 
 
 def _options(settings: Settings, source: str, csv_dir: Path | None, lookback: str, models: str) -> "Options":
@@ -219,16 +243,12 @@ def _universe(settings: Settings, cut_off: Sequence["Work"]) -> list[str]:
 
 
 def _ready(
-    settings: Settings, job: str, tickers: Sequence[str], options: "Options"
-) -> tuple[list[str], list["Outcome"]]:
+    lake: "Lake", settings: Settings, job: str, tickers: Sequence[str], options: "Options"
+) -> tuple[list[str], Reasons]:
     """The tickers a job can be started for, and why not the others: a wrong flag makes no healthy ticker red."""
-    from stock_assets.runs import Outcome
-    from storage.lake import Lake
-
-    lake = Lake(settings.lake_dir)
     reasons = {ticker: _obstacle(lake, settings, job, ticker, options) for ticker in tickers}
     ready = [ticker for ticker, reason in reasons.items() if reason is None]
-    return ready, [Outcome(ticker, reason) for ticker, reason in reasons.items() if reason is not None]
+    return ready, {ticker: reason for ticker, reason in reasons.items() if reason is not None}
 
 
 def _obstacle(lake: "Lake", settings: Settings, job: str, ticker: str, options: "Options") -> str | None:
@@ -264,15 +284,13 @@ def _report(settings: Settings, tickers: Sequence[str]) -> None:
         show.forecasts(newest, console)
 
 
-def _name_the_failed(outcomes: Sequence["Outcome"]) -> None:
-    failed = [outcome for outcome in outcomes if outcome.reason is not None]
+def _name_the_failed(failed: Reasons, n: int) -> None:
     if not failed:
         return
-    for outcome in failed:
-        note(f"FAILED {outcome.ticker}: {outcome.reason}")
-    names = ", ".join(outcome.ticker for outcome in failed)
-    others = "; the others are complete" if len(failed) < len(outcomes) else ""
+    for ticker, reason in failed.items():
+        note(f"FAILED {ticker}: {reason}")
+    others = "; the others are complete" if len(failed) < n else ""
     raise SomeFailed(
-        f"{len(failed)} of {len(outcomes)} failed: {names}{others}",
+        f"{len(failed)} of {n} failed: {_names(list(failed))}{others}",
         cure="each line above says why and what to do; what is not wanted: `stock-assets tickers remove NAME`",
     )

@@ -55,7 +55,6 @@ def add(
         require_one_source(lake, ticker, source)
     for ticker in tickers:
         _add(lake, ticker, source)
-    _show_in_dagster(settings)
     _publish(settings)
 
 
@@ -78,7 +77,7 @@ def list_all() -> None:
     if frame.empty:
         note("no tickers yet: add one with `stock-assets tickers add AAPL`")
         return
-    columns = ("ticker", "status", "source", "calendar", "currency", "updated_at", "reason")
+    columns = ("ticker", "status", "source", "calendar", "currency", "updated_at", "stage", "reason", "cure")
     table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for row in frame.to_dict(orient="records"):
         table.add_row(*(Text(_cell(row[column])) for column in columns))
@@ -103,7 +102,6 @@ def remove(names: Names) -> None:
     for ticker in tickers:
         remove_ticker(lake, ticker)
         note(f"{ticker}: removed from the universe; its bars, models and forecasts stay")
-    _forget_partitions(settings, tickers)
     _publish(settings)
 
 
@@ -137,23 +135,6 @@ def _add(lake: "Lake", ticker: str, source: str) -> None:
         case "source changed":
             before = stored["source"].iloc[0]
             note(f"{ticker}: source {'undecided' if is_missing(before) else before} → {source}")
-
-
-def _show_in_dagster(settings: Settings) -> None:
-    """Dagster learns new tickers whenever its instance is opened."""
-    from stock_assets.runs import open_instance
-
-    with open_instance(settings):
-        pass
-
-
-def _forget_partitions(settings: Settings, tickers: list[str]) -> None:
-    from stock_assets.partitions import TICKERS
-    from stock_assets.runs import open_instance
-
-    with open_instance(settings) as instance:
-        for ticker in tickers:
-            instance.delete_dynamic_partition(str(TICKERS.name), ticker)
 
 
 def _publish(settings: Settings) -> None:

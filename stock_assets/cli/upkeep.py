@@ -3,6 +3,7 @@
 import typer
 
 from stock_assets.cli.context import note, open_home, require_writable
+from stock_assets.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -37,8 +38,20 @@ def migrate() -> None:
     settings = open_home()
     require_writable(settings.home)
     taken = migrations.migrate(settings.lake_dir)
+    _forget_ticker_partitions(settings)
     for step in taken:
         note(f"to version {step.to}: {step.what}")
     if taken:
         Publisher(settings.home).rebuild()
     typer.echo(f"the lake is at schema version {SCHEMA_VERSION}" + ("" if taken else ": nothing to do"))
+
+
+def _forget_ticker_partitions(settings: Settings) -> None:
+    """Runs were about single tickers once, each a partition of Dagster's; now they are about markets."""
+    if not settings.dagster_dir.is_dir():
+        return
+    from stock_assets.instance import open_instance
+
+    with open_instance(settings) as instance:
+        for ticker in instance.get_dynamic_partitions("ticker"):
+            instance.delete_dynamic_partition("ticker", ticker)

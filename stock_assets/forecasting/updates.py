@@ -1,12 +1,13 @@
 """Daily updates: which tickers have a session to fetch, when to ask for it, and when to ask again.
 
-Decisions only, as pure functions of what is known and the time; `stock_assets/sensors.py` carries them out.
+Decisions only, as pure functions of what is known and the time; `stock_assets/sensors/` carries them out.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.sessions import last_closed_session
 
 SETTLING = timedelta(minutes=45)
@@ -48,14 +49,34 @@ class Update:
     session: date
     number: int
 
-    @property
-    def run_key(self) -> str:
-        """Names the request for ever: calendar, session, ticker, and the attempt where it is not the first."""
-        first = f"{self.calendar}:{self.session}:{self.ticker}"
-        return first if self.number == 1 else f"{first}:{self.number}"
+
+@dataclass(frozen=True)
+class Due:
+    """What is to be requested.
+
+    Attributes:
+        updates: the requests.
+        problems: ticker → why nothing can be said of it.
+    """
+
+    updates: list[Update]
+    problems: dict[str, str]
 
 
-def due_updates(listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, now: datetime) -> list[Update]:
+@dataclass(frozen=True)
+class Stale:
+    """Which tickers lack a session.
+
+    Attributes:
+        stale: those that do.
+        problems: ticker → why nothing can be said of it.
+    """
+
+    stale: list[Listed]
+    problems: dict[str, str]
+
+
+def due_updates(listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, now: datetime) -> Due:
     """The updates to request now.
 
     A ticker is due when the exchange has closed a session, `SETTLING` ago at least, that its bars do not have. However
@@ -66,33 +87,65 @@ def due_updates(listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, no
         listed: the universe.
         attempts: each ticker's latest request.
         now: aware.
-
-    Raises:
-        UnknownCalendar, OutsideCalendar: as `last_closed_session`.
     """
-    found = []
+    closed, found, problems = _Closed(now - SETTLING), [], {}
     for one in listed:
-        session = last_closed_session(one.calendar, now - SETTLING)
+        try:
+            session = closed.session(one.calendar)
+        except StockAssetsError as error:
+            problems[one.ticker] = str(error)
+            continue
         if one.ends is not None:
             session = min(session, one.ends)
         if one.newest_session < session:
             number = _next_attempt(attempts.get(one.ticker), session, now)
             if number is not None:
                 found.append(Update(one.ticker, one.calendar, session, number))
-    return found
+    return Due(found, problems)
 
 
-def is_stale(one: Listed, *, now: datetime, patience: timedelta) -> bool:
-    """Whether a ticker's bars lack a session that closed more than `patience` ago.
+def stale_tickers(listed: Iterable[Listed], *, now: datetime, patience: timedelta) -> Stale:
+    """The tickers whose bars lack a session that closed more than `patience` ago.
 
     Weekends and holidays have no session, so they make nothing stale; neither does a source that has ended.
 
     Args:
+        listed: the universe.
         now: aware.
+        patience: how long a bar may take to come.
     """
-    if one.ends is not None and one.newest_session >= one.ends:
-        return False
-    return one.newest_session < last_closed_session(one.calendar, now - patience)
+    closed, found, problems = _Closed(now - patience), [], {}
+    for one in listed:
+        if one.ends is not None and one.newest_session >= one.ends:
+            continue
+        try:
+            is_behind = one.newest_session < closed.session(one.calendar)
+        except StockAssetsError as error:
+            problems[one.ticker] = str(error)
+            continue
+        if is_behind:
+            found.append(one)
+    return Stale(found, problems)
+
+
+class _Closed:
+    """The newest closed session of each calendar at one moment, asked once a calendar."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+        self._sessions: dict[str, date | StockAssetsError] = {}
+
+    def session(self, calendar: str) -> date:
+        """Raises UnknownCalendar or OutsideCalendar, as `last_closed_session`."""
+        if calendar not in self._sessions:
+            try:
+                self._sessions[calendar] = last_closed_session(calendar, self._moment)
+            except StockAssetsError as error:
+                self._sessions[calendar] = error
+        found = self._sessions[calendar]
+        if isinstance(found, StockAssetsError):
+            raise found
+        return found
 
 
 def _next_attempt(latest: Attempt | None, session: date, now: datetime) -> int | None:

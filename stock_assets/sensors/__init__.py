@@ -8,10 +8,10 @@ from stock_assets.sensors.champion_change import champion_change
 from stock_assets.sensors.daily_update import daily_update
 from stock_assets.sensors.dead_runs import dead_runs
 from stock_assets.sensors.failed_runs import failed_runs
+from stock_assets.sensors.failed_tickers import failed_tickers
 from stock_assets.sensors.freshness import freshness
 from stock_assets.sensors.monthly_review import monthly_review
 from stock_assets.sensors.new_tickers import new_tickers
-from stock_assets.sensors.pooling import pooling
 from stock_assets.sensors.restated_history import restated_history
 from stock_assets.sensors.retraining import retraining
 
@@ -24,6 +24,6 @@ SENSORS = (
     champion_change,
     freshness,
     failed_runs,
+    failed_tickers,
     dead_runs,
-    pooling,
 )

@@ -1,4 +1,4 @@
-"""After each session's close plus a settling delay, by each ticker's exchange: fetch, predict, forecast, score."""
+"""After each session's close plus a settling delay, market by market: fetch, predict, forecast, score."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,19 +9,21 @@ import dagster as dg
 
 from stock_assets.clock import Clock
 from stock_assets.forecasting.updates import Attempt, Listed, Update, due_updates
+from stock_assets.instance import busy_tickers
 from stock_assets.jobs import forecast, lineage
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._materialized import busy_tickers
-from stock_assets.sensors._universe import listed_tickers
+from stock_assets.sensors._requests import requested, run_request
+from stock_assets.sensors._universe import listed_tickers, published, tell
+from storage import queries
 
 
 @dg.sensor(
     jobs=[forecast, lineage],
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Requests one update per ticker and session (run key calendar:session:ticker) once its exchange has "
-    "closed and the source has had time to settle. Missed days need one update; a bar that does not come is asked for "
-    "again with growing waits. A ticker without trained models gets the whole lineage.",
+    description="Requests one update per market and session (run key calendar:session) once the exchange has closed "
+    "and the source has had time to settle. Missed days need one update; tickers whose bar does not come are asked for "
+    "again, together, with growing waits. Tickers without trained models get the whole lineage.",
 )
 def daily_update(
     context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
@@ -29,21 +31,28 @@ def daily_update(
     """Request the updates that are due."""
     now, attempts = clock.now(), _read(context.cursor)
     listed = listed_tickers(warehouse, log=context.log.warning)
-    busy = busy_tickers(context.instance)
+    busy = busy_tickers(context.instance, warehouse.lake)
     due = due_updates([one for one in listed if one.ticker not in busy], attempts, now=now)
-    if not due:
+    tell([f"{ticker} is not updated: {problem}" for ticker, problem in due.problems.items()], context.log.warning)
+    if not due.updates:
         return dg.SkipReason(f"no session to fetch for {len(listed)} tickers at {now:%Y-%m-%d %H:%M} UTC")
-    trained = {fit["ticker"] for fit in warehouse.lake.partitions("models")}
-    requests = [
-        dg.RunRequest(
-            run_key=update.run_key,
-            partition_key=update.ticker,
-            job_name=(forecast if update.ticker in trained else lineage).name,
-            tags={"stock_assets/session": str(update.session), "stock_assets/attempt": str(update.number)},
-        )
-        for update in due
-    ]
-    return dg.SensorResult(run_requests=requests, cursor=_write(attempts, due, listed, now))
+    trained = set(published(warehouse, queries.trained_tickers)["ticker"])
+    requests = [_request(*group, updates) for group, updates in _grouped(due.updates, trained).items()]
+    return requested(context.instance, requests, cursor=_write(attempts, due.updates, listed, now))
+
+
+def _grouped(updates: Iterable[Update], trained: set[str]) -> dict[tuple[str, str, date, int], list[Update]]:
+    groups: dict[tuple[str, str, date, int], list[Update]] = {}
+    for one in updates:
+        job = forecast if one.ticker in trained else lineage
+        groups.setdefault((job.name, one.calendar, one.session, one.number), []).append(one)
+    return groups
+
+
+def _request(job: str, market: str, session: date, number: int, updates: list[Update]) -> dg.RunRequest:
+    key = f"{market}:{session}" if number == 1 else f"{market}:{session}:{number}"
+    tags = {"stock_assets/session": str(session), "stock_assets/attempt": str(number)}
+    return run_request(job, market, {one.ticker: f"{session}:{number}" for one in updates}, key=key, tags=tags)
 
 
 def _read(cursor: str | None) -> dict[str, Attempt]:

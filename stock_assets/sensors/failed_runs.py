@@ -1,25 +1,32 @@
-"""A run that failed is announced."""
+"""A run that failed as a whole: its tickers are marked, and `failed_tickers` tells of them."""
 
 import dagster as dg
 
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
-from stock_assets.partitions import PARTITION_TAG
+from stock_assets.health import Failure
+from stock_assets.instance import blame
 from stock_assets.resources import Warehouse
 from stock_assets.terminal import failure_line
+from stock_assets.universe import tickers_of_run
 
 
 @dg.run_failure_sensor(
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Announces every failed run, with the line that says why and how to cure it.",
+    description="Marks the tickers of a failed run that its steps could not mark. A failed run about no ticker of the "
+    "universe is announced here.",
 )
 def failed_runs(context: dg.RunFailureSensorContext, warehouse: Warehouse, clock: Clock) -> None:
-    """Tell which ticker's run failed, and why."""
-    run = context.dagster_run
-    ticker = run.tags.get(PARTITION_TAG)
+    """Leave no ticker of a failed run looking well."""
+    run, lake = context.dagster_run, warehouse.lake
     reasons = list(dict.fromkeys(failure_line(event) for event in context.get_step_failure_events()))
     why = "; ".join(reasons) or context.failure_event.message or "no reason was recorded"
-    message = f"{ticker or 'all tickers'}: a run failed: {why}"
-    announcement = Announcement("failure", message, about=run.run_id, ticker=ticker)
-    announce(announcement, warehouse=warehouse, now=clock.now(), log=context.log.warning)
+    listed = set(lake.read("tickers")["ticker"])
+    tickers = [ticker for ticker in tickers_of_run(run, lake) if ticker in listed]
+    blame(lake, run, tickers, Failure(run.job_name, why, "see the run's log"))
+    warehouse.publish()
+    if not tickers:
+        message = f"the run {run.job_name} failed: {why}"
+        announcement = Announcement("failure", message, about=run.run_id)
+        announce(announcement, warehouse=warehouse, now=clock.now(), log=context.log.warning)

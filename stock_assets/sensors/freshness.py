@@ -1,20 +1,21 @@
 """Freshness by each ticker's exchange: weekends and holidays make nothing stale."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
-from stock_assets.forecasting.updates import Listed, is_stale
+from stock_assets.forecasting.updates import Listed, stale_tickers
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._universe import listed_tickers
+from stock_assets.sensors._universe import listed_tickers, tell
 
 PATIENCE = timedelta(hours=6)
 """How long after a close its bar may be missing. By then, `daily_update` has asked four times."""
 _PRICES = dg.AssetKey("prices")
 _NAME = "fresh"
+_NAMED = 20
 
 
 @dg.asset_check(
@@ -33,14 +34,15 @@ def fresh(context: dg.AssetCheckExecutionContext, warehouse: Warehouse, clock: C
     minimum_interval_seconds=900,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Evaluates the check fresh of prices: stale is a ticker that lacks a session closed more than 6 hours "
-    "ago. Each is announced once per missing session.",
+    "ago. Those of a market are announced together, once per missing session.",
 )
 def freshness(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock) -> dg.SensorResult:
     """Report and announce the tickers that lack a session."""
     now = clock.now()
     stale = _stale(warehouse, now, context.log.warning)
-    for one in stale:
-        news = Announcement("stale", _sentence([one]) or "", about=str(one.newest_session), ticker=one.ticker)
+    for (market, session), some in _by_session(stale).items():
+        alone = some[0].ticker if len(some) == 1 else None
+        news = Announcement("stale", _sentence(some) or "", about=f"{market}:{session}", ticker=alone)
         announce(news, warehouse=warehouse, now=now, log=context.log.warning)
     severity = dg.AssetCheckSeverity.WARN
     evaluation = dg.AssetCheckEvaluation(
@@ -50,9 +52,19 @@ def freshness(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: 
 
 
 def _stale(warehouse: Warehouse, now: datetime, log: Callable[[str], object]) -> list[Listed]:
-    return [one for one in listed_tickers(warehouse, log=log) if is_stale(one, now=now, patience=PATIENCE)]
+    found = stale_tickers(listed_tickers(warehouse, log=log), now=now, patience=PATIENCE)
+    tell([f"{ticker}: its freshness is unknown: {problem}" for ticker, problem in found.problems.items()], log)
+    return found.stale
+
+
+def _by_session(stale: list[Listed]) -> dict[tuple[str, date], list[Listed]]:
+    groups: dict[tuple[str, date], list[Listed]] = {}
+    for one in stale:
+        groups.setdefault((one.calendar, one.newest_session), []).append(one)
+    return groups
 
 
 def _sentence(stale: list[Listed]) -> str | None:
-    newest = ", ".join(f"{one.ticker} has no bar after {one.newest_session}" for one in stale)
-    return f"{newest}, and a later session has closed" if stale else None
+    newest = ", ".join(f"{one.ticker} has no bar after {one.newest_session}" for one in stale[:_NAMED])
+    more = f" … and {len(stale) - _NAMED} more" if len(stale) > _NAMED else ""
+    return f"{newest}{more}, and a later session has closed" if stale else None

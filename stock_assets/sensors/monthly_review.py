@@ -5,10 +5,12 @@ from datetime import timedelta
 import dagster as dg
 
 from stock_assets.clock import Clock
+from stock_assets.instance import busy_tickers
 from stock_assets.jobs import backtest
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._materialized import busy_tickers
-from stock_assets.sensors._universe import listed_tickers
+from stock_assets.sensors._requests import requested, run_request
+from stock_assets.sensors._universe import listed_tickers, published
+from storage import queries
 
 CURRENT = timedelta(days=31)
 """Older bars are not being updated: nobody waits for a review of them."""
@@ -18,24 +20,31 @@ CURRENT = timedelta(days=31)
     job=backtest,
     minimum_interval_seconds=3600,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Requests one backtest per ticker and calendar month of its newest session (run key review:ticker:"
-    "month): walk-forward evidence, audit, and the champion's review. Tickers without trained models, or whose bars "
+    description="Requests one backtest per market and calendar month of the newest sessions (run key review:market:"
+    "month): walk-forward evidence, audit, and the champions' review. Tickers without trained models, or whose bars "
     "ended more than a month ago, have none.",
 )
 def monthly_review(
     context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
 ) -> dg.SensorResult | dg.SkipReason:
     """Request the reviews of this month."""
-    trained = {fit["ticker"] for fit in warehouse.lake.partitions("models")}
-    busy = busy_tickers(context.instance)
-    decisions = warehouse.lake.read("champion")
+    listed = listed_tickers(warehouse, log=context.log.warning)
+    if not listed:
+        return dg.SkipReason("no ticker has bars")
+    waiting = set(published(warehouse, queries.trained_tickers)["ticker"])
+    waiting -= busy_tickers(context.instance, warehouse.lake)
+    decisions = published(warehouse, queries.champion_history)
     reviewed = set(zip(decisions["ticker"], decisions["review"], strict=True))
-    requests = []
-    for one in listed_tickers(warehouse, log=context.log.warning):
+    due: dict[tuple[str, str], list[str]] = {}
+    for one in listed:
         month = f"{one.newest_session:%Y-%m}"
         is_current = clock.now().date() - one.newest_session < CURRENT
-        if is_current and one.ticker in trained - busy and (one.ticker, month) not in reviewed:
-            requests.append(dg.RunRequest(run_key=f"review:{one.ticker}:{month}", partition_key=one.ticker))
-    if not requests:
+        if is_current and one.ticker in waiting and (one.ticker, month) not in reviewed:
+            due.setdefault((one.calendar, month), []).append(one.ticker)
+    if not due:
         return dg.SkipReason("every champion has been reviewed this month")
-    return dg.SensorResult(run_requests=requests)
+    requests = [
+        run_request(backtest.name, market, dict.fromkeys(tickers, month), key=f"review:{market}:{month}")
+        for (market, month), tickers in due.items()
+    ]
+    return requested(context.instance, requests)

@@ -8,23 +8,26 @@ from stock_assets.forecasting.models import discover
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._materialized import Materialized, materialized_since
 
+_MARK = "restated_sessions"
+
 
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Looks at every materialisation of prices: where earlier sessions were restated (a dividend, a split, "
-    "a correction), the ticker's models get an observation that says so, and it is announced. The daily run has "
-    "already made features and predictions from the new history; the next training replaces the models.",
+    description="Looks at every materialisation of prices: where earlier sessions of a ticker were restated (a "
+    "dividend, a split, a correction), the models get an observation that says so, and it is announced. The daily run "
+    "has already made features and predictions from the new history; the next training replaces the models.",
 )
 def restated_history(
     context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
 ) -> dg.SensorResult | dg.SkipReason:
     """Mark the models of restated tickers."""
     news, cursor = materialized_since(context.instance, "prices", context.cursor)
-    restated = [one for one in news if one.metadata.get("restated_sessions")]
+    restated = [one for one in news if one.marks.get(_MARK)]
     for one in restated:
-        announcement = Announcement("restated", _sentence(one), about=one.run_id, ticker=one.ticker)
-        announce(announcement, warehouse=warehouse, now=clock.now(), log=context.log.info)
+        for ticker, n in one.marks[_MARK].items():
+            announcement = Announcement("restated", _sentence(ticker, n), about=one.run_id, ticker=ticker)
+            announce(announcement, warehouse=warehouse, now=clock.now(), log=context.log.info)
     return dg.SensorResult(
         cursor=cursor,
         asset_events=[mark for one in restated for mark in _marks(one)],
@@ -32,20 +35,19 @@ def restated_history(
     )
 
 
-def _sentence(one: Materialized) -> str:
-    return (
-        f"{one.ticker}: {one.metadata['restated_sessions']} sessions of its history were restated; its models were "
-        "trained on the history before"
-    )
+def _sentence(ticker: str, n: int) -> str:
+    return f"{ticker}: {n} sessions of its history were restated; its models were trained on the history before"
 
 
 def _marks(one: Materialized) -> list[dg.AssetObservation]:
+    """One a model, about all tickers of the run."""
+    restated = one.marks[_MARK]
     return [
         dg.AssetObservation(
             dg.AssetKey(["model", name]),
-            partition=one.ticker,
-            description=_sentence(one),
-            metadata={"restated_sessions": int(str(one.metadata["restated_sessions"])), "restated_by_run": one.run_id},
+            partition=one.market,
+            description="\n".join(_sentence(ticker, n) for ticker, n in restated.items()),
+            metadata={_MARK: dg.MetadataValue.json(dict(restated)), "restated_by_run": one.run_id},
         )
         for name in discover()
     ]

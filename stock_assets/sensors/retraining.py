@@ -1,5 +1,6 @@
 """Drift that persists, live errors outside their band, or age: the models are trained again, and the reason is kept."""
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import dagster as dg
@@ -8,13 +9,17 @@ import pandas as pd
 
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
+from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.forecasts import with_actuals
 from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.retraining import Known, decide_retraining, is_news
+from stock_assets.instance import busy_tickers
 from stock_assets.jobs import train
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._materialized import busy_tickers, materialized_since
+from stock_assets.sensors._materialized import materialized_since
+from stock_assets.sensors._requests import requested, run_request
 from stock_assets.settings import load_settings
+from stock_assets.universe import markets_of
 from storage.lake import Lake
 
 
@@ -22,7 +27,7 @@ from storage.lake import Lake
     job=train,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Looks at every materialisation of drift and decides whether the ticker is trained again: drift in 8 "
+    description="Looks at every materialisation of drift and decides which tickers are trained again: drift in 8 "
     "of 10 sessions, live errors outside their band, or models older than a week (STOCK_ASSETS_RETRAIN_DAYS). "
     "Retraining evaluates anew and keeps or changes the champion by its own rule. Decisions are in table retraining.",
 )
@@ -32,20 +37,33 @@ def retraining(
     """Decide for the tickers that were checked since the last look."""
     news, cursor = materialized_since(context.instance, "drift", context.cursor)
     # Several checks between two looks are decided on once, with the newest of them.
-    checked, busy = {one.ticker for one in news}, busy_tickers(context.instance)
-    requests = []
+    checked = {ticker for one in news for ticker in one.tickers}
+    busy = busy_tickers(context.instance, warehouse.lake) if checked else set()
+    due = {}
     for ticker in sorted(checked - busy):
-        decision = _decide(context, warehouse, clock, ticker)
+        try:
+            decision = _decide(context, warehouse, clock, ticker)
+        except StockAssetsError as error:
+            context.log.warning(f"{ticker} is not decided on: {error}")
+            continue
         if decision["action"] == "retrain":
-            key = f"retrain:{ticker}:{decision['session']:%Y-%m-%d}"
-            tags = {"stock_assets/cause": decision["cause"]}
-            requests.append(dg.RunRequest(run_key=key, partition_key=ticker, tags=tags))
-    return dg.SensorResult(
-        run_requests=requests,
-        # The run that made a check may not have ended yet: its ticker is looked at again. Keys keep requests single.
+            due[ticker] = decision
+    return requested(
+        context.instance,
+        [_request(market, {name: due[name] for name in names}) for market, names in _markets(warehouse, due).items()],
+        # The run that made a check may not have ended yet: its tickers are looked at again. Keys keep requests single.
         cursor=context.cursor if checked & busy else cursor,
-        skip_reason=None if requests else f"{len(checked)} tickers checked, none to train again",
     )
+
+
+def _markets(warehouse: Warehouse, due: Iterable[str]) -> dict[str, list[str]]:
+    return markets_of(warehouse.lake, due) if due else {}
+
+
+def _request(market: str, decisions: Mapping[str, pd.Series]) -> dg.RunRequest:
+    causes = ", ".join(sorted({str(row["cause"]) for row in decisions.values()}))
+    about = {ticker: f"{row['session']:%Y-%m-%d}" for ticker, row in decisions.items()}
+    return run_request(train.name, market, about, key=f"retrain:{market}", tags={"stock_assets/cause": causes})
 
 
 def _decide(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock, ticker: str) -> pd.Series:

@@ -7,7 +7,6 @@
     registry.py  registered versions, `@champion` and `@challenger`
     housekeeping.py  runs that nothing refers to any more
     moving.py    a home that was moved
-    preload.py   what the server that steps are forked from loads beforehand
 
 Training never depends on it: a store that cannot be reached costs the tracking and nothing else (docs/tracking.md).
 """

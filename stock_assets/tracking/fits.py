@@ -1,7 +1,7 @@
 """One child run in MLflow per (model, ticker) of a Dagster run: begun with the first fit, ended whatever happens."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -32,16 +32,13 @@ class FitTracking:
 
     store: TrackingStore
     context: dg.AssetExecutionContext
+    ticker: str
     model: str
+    warn: Callable[[str], object]
     run_id: str | None = None
     is_ours: bool = False
     problem: str | None = None
     seconds: float = field(default=0.0)
-
-    @property
-    def ticker(self) -> str:
-        """The partition."""
-        return str(self.context.partition_key)
 
     def begin(self) -> None:
         """A fit is about to be made: the child is there, and running, from now on. Once is enough."""
@@ -87,7 +84,7 @@ class FitTracking:
             yield
         except TrackingUnavailable as error:
             self.run_id, self.problem = None, str(error)
-            self.context.log.warning(f"this fit is not tracked: {error}")
+            self.warn(f"this fit of {self.model} is not tracked: {error}")
 
     def _tracked_before(self, trained: Trained) -> str | None:
         query = (
@@ -99,14 +96,14 @@ class FitTracking:
 
     def _create(self) -> None:
         parent = parent_of(self.store, self.context.instance, self.context.run)
-        asset = "/".join(self.context.asset_key.path)
+        asset = f"model/{self.model}"
         tags = {
             PARENT_TAG: parent,
             RUN_TAG: self.context.run.run_id,
             "kind": "fit",
             "dagster_run_url": self.store.dagster_link(self.context.run.run_id),
             "asset": asset,
-            "partition": self.ticker,
+            "partition": str(self.context.partition_key),
             "ticker": self.ticker,
             "model": self.model,
             "mlflow.source.name": asset,
@@ -134,12 +131,19 @@ class FitTracking:
 
 
 @contextmanager
-def track_fit(store: TrackingStore, context: dg.AssetExecutionContext, model: str) -> Iterator[FitTracking]:
-    """Track the training of one model inside its asset's step. Whatever MLflow does, the training goes on.
+def track_fit(
+    store: TrackingStore,
+    context: dg.AssetExecutionContext,
+    *,
+    ticker: str,
+    model: str,
+    warn: Callable[[str], object],
+) -> Iterator[FitTracking]:
+    """Track the training of one model for one ticker inside the model's step. Whatever MLflow does, the training goes on.
 
     Leaving with an error ends the child as FAILED, with an interruption as KILLED.
     """
-    tracking = FitTracking(store, context, model)
+    tracking = FitTracking(store, context, ticker, model, warn)
     try:
         yield tracking
     except Exception:

@@ -7,19 +7,19 @@ knows from the notes what is left to end (docs/adr/0081).
 """
 
 import json
-import sys
+import logging
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.errors import DagsterResourceFunctionError
 
-from stock_assets.partitions import PARTITION_TAG
-from stock_assets.tracking.store import EXPERIMENT, TrackingStore
+from stock_assets.partitions import MARKET_TAG
+from stock_assets.settings import Settings
+from stock_assets.tracking.store import EXPERIMENT, TrackingStore, TrackingUnavailable
+from stock_assets.universe import chosen_tickers
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 RUN_TAG = "dagster_run_id"
 PARENT_TAG = "mlflow.parentRunId"
 _NOTES = "open"
+_NAMED = 10  # tickers that a tag lists
 _STATUS = {
     dg.DagsterRunStatus.SUCCESS: "FINISHED",
     dg.DagsterRunStatus.FAILURE: "FAILED",
@@ -77,12 +78,13 @@ def find_parent(store: TrackingStore, dagster_run_id: str) -> "Run | None":
 
 
 def _make(store: TrackingStore, instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    ticker = run.tags.get(PARTITION_TAG, "")
+    market, tickers = run.tags.get(MARKET_TAG, ""), chosen_tickers(run.run_config)
+    about = tickers[0] if len(tickers) == 1 else market
     tags = {
         RUN_TAG: run.run_id,
         "kind": "parent",
-        "ticker": ticker,
-        "partition": ticker,
+        "partition": market,
+        "tickers": f"{len(tickers)} of {market}" if len(tickers) > _NAMED else ", ".join(tickers) or f"all of {market}",
         "dagster_job": run.job_name,
         "dagster_run_url": store.dagster_link(run.run_id),
     }
@@ -102,10 +104,18 @@ def _make(store: TrackingStore, instance: dg.DagsterInstance, run: dg.DagsterRun
                 log_manager=dg.DagsterLogManager.create(loggers=[], dagster_run=run),
             ) as resources:
                 run_id = str(resources.mlflow.active_run().info.run_id)
-        except DagsterResourceFunctionError as error:
+        except dg.DagsterResourceFunctionError as error:
             raise error.user_exception from error
-    store.client.update_run(run_id, name=f"{run.job_name} {ticker}".strip())
+    store.client.update_run(run_id, name=f"{run.job_name} {about}".strip())
     return run_id
+
+
+def end_in_mlflow(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Give the MLflow runs of all ended Dagster runs their status; if that cannot be done now, a later command does."""
+    try:
+        repair(instance, TrackingStore.of(settings))
+    except TrackingUnavailable as error:
+        logging.getLogger(__name__).warning("the runs in MLflow keep their status for now: %s", error)
 
 
 def repair(instance: dg.DagsterInstance, store: TrackingStore) -> Sequence[str]:
@@ -121,12 +131,8 @@ def repair(instance: dg.DagsterInstance, store: TrackingStore) -> Sequence[str]:
         TrackingUnavailable: MLflow cannot be reached; the next call tries again.
     """
     endings = _due(instance, store)
-    if endings and "mlflow" in sys.modules:
+    if endings:
         end_parents(store, endings)
-    elif endings:
-        # Whoever only waits for steps need not load MLflow: the server that they are forked from has it already.
-        with get_context("forkserver").Pool(1) as pool:
-            pool.apply(end_parents, (store, endings))
     return [ending.dagster_run_id for ending in endings]
 
 

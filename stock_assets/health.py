@@ -1,0 +1,115 @@
+"""How each ticker fares: its row of the table `tickers`, which no asset writes, and every step may change.
+
+    added → fetched → ok        each by the step that made it so (`Made.status`)
+    failed                      by any step, with stage, reason, cure and run; that step's success takes it back
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from stock_assets.errors import StockAssetsError
+from storage.errors import InvalidTicker
+from storage.lake import Lake
+from storage.tables import TABLES
+
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a ticker could not go on.
+
+    Attributes:
+        stage: asset that failed, or job whose process ended.
+        reason: what was found and what was expected.
+        cure: what to do about it.
+    """
+
+    stage: str
+    reason: str
+    cure: str
+
+    @classmethod
+    def of(cls, error: Exception, stage: str) -> "Failure":
+        """An expected error in its own words; anything else is a bug, and is called one."""
+        if isinstance(error, StockAssetsError):
+            return cls(stage, error.problem, error.cure)
+        said = " ".join(str(error).split())[:300]
+        return cls(stage, f"a bug: {type(error).__name__}: {said}", "see the trace in the run's log, and report it")
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return f"{self.stage}: {self.reason} — {self.cure}"
+
+
+def facts(lake: Lake, ticker: str) -> dict[str, Any]:
+    """The ticker's row of `tickers`.
+
+    Raises:
+        InvalidTicker: it has none.
+    """
+    stored = lake.read("tickers", ticker=ticker)
+    if stored.empty:
+        raise InvalidTicker(
+            f"{ticker} is not in the universe", cure=f"fetch it first: stock-assets run --ticker {ticker}"
+        )
+    return {str(name): value for name, value in stored.iloc[0].to_dict().items()}
+
+
+def learn(lake: Lake, ticker: str, **known: str) -> None:
+    """Write down calendar, currency or source of a ticker, which is in the universe from then on."""
+    _change(lake, ticker, **known)
+
+
+def succeeded(lake: Lake, ticker: str, stage: str, status: str | None) -> None:
+    """A step has made its rows of a ticker.
+
+    Args:
+        status: what the ticker is from now on: fetched, unless it is more already, or ok. None: as it was. A failure
+            of this very stage is over in any case.
+    """
+    stored = lake.read("tickers", ticker=ticker)
+    if stored.empty:  # removed from the universe meanwhile
+        return
+    row = stored.iloc[0]
+    is_cured = row["status"] == FAILED and row["stage"] == stage
+    if status == "ok" or is_cured or (status == "fetched" and row["status"] == "added"):
+        status = status if status == "ok" else _what_it_has(lake, ticker)
+        if status != row["status"]:
+            _change(lake, ticker, status=status, stage=None, reason=None, cure=None, run_id=None)
+
+
+def failed(lake: Lake, ticker: str, failure: Failure, run_id: str) -> None:
+    """A step has failed for a ticker; its last good rows stay."""
+    told = {"stage": failure.stage, "reason": failure.reason, "cure": failure.cure}
+    _change(lake, ticker, status=FAILED, run_id=run_id, **told)
+
+
+def failures_of(lake: Lake, run_id: str) -> dict[str, Failure]:
+    """Ticker → why it failed in a run, of those that have not recovered since."""
+    rows = lake.read("tickers", status=FAILED, run_id=run_id)
+    return {row["ticker"]: _failure(row) for row in rows.to_dict("records")}
+
+
+def _failure(row: Mapping[Any, Any]) -> Failure:
+    return Failure(row["stage"], row["reason"], row["cure"])
+
+
+def _what_it_has(lake: Lake, ticker: str) -> str:
+    if len(lake.read("forecasts", ticker=ticker)):
+        return "ok"
+    return "fetched" if len(lake.read("raw_prices", ticker=ticker)) else "added"
+
+
+def _change(lake: Lake, ticker: str, **values: str | None) -> None:
+    stored = lake.read("tickers", ticker=ticker)
+    row: dict[str, Any] = dict.fromkeys(TABLES["tickers"].column_names) | {"ticker": ticker, "status": "added"}
+    if len(stored):
+        row |= {str(name): value for name, value in stored.iloc[0].to_dict().items()}
+    row |= values | {"updated_at": pd.Timestamp(datetime.now(UTC)).floor("us")}
+    lake.write("tickers", pd.DataFrame([row]), ticker=ticker)

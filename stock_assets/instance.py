@@ -1,0 +1,107 @@
+"""Dagster's instance of a home, and what it knows of runs. Nothing here knows which assets or jobs there are."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from stock_assets import health
+from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.health import Failure
+from stock_assets.partitions import MARKET_TAG, sync_partitions
+from stock_assets.settings import Settings, prepare_dagster
+from stock_assets.universe import markets_of, tickers_of_run
+from storage.lake import Lake
+
+# A run may take this long between its launch and its first word.
+_START_TIMEOUT = timedelta(minutes=5)
+UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_BUSY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, *UNFINISHED]
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """The work of a run whose process was killed.
+
+    Attributes:
+        job: its name.
+        market: its partition.
+        tickers: that were to be worked on and still are in the universe.
+        run_config: its configuration.
+        assets: what was selected of the job; None: all of it.
+    """
+
+    job: str
+    market: str
+    tickers: tuple[str, ...]
+    run_config: dict[str, Any]
+    assets: frozenset[dg.AssetKey] | None
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of a home, its partitions in step with the markets of the table `tickers`."""
+    prepare_dagster(settings)
+    with dg.DagsterInstance.from_config(str(Path(__file__).parent)) as instance:
+        lake = Lake(settings.lake_dir)
+        sync_partitions(instance, markets_of(lake, lake.read("tickers")["ticker"]))
+        yield instance
+
+
+def sweep(settings: Settings) -> None:
+    """Remove what killed processes left half-written."""
+    Lake(settings.lake_dir).sweep()
+    ArtifactStore(settings.models_dir).sweep()
+
+
+def busy_tickers(instance: dg.DagsterInstance, lake: Lake) -> set[str]:
+    """Tickers with a run that is queued or under way."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=_BUSY))
+    return {ticker for record in records for ticker in tickers_of_run(record.dagster_run, lake)}
+
+
+def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[CutOff]:
+    """Mark every run whose process is gone (killed, or the machine went down) as failed, with its tickers."""
+    lake, found = Lake(settings.lake_dir), []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
+        run = record.dagster_run
+        if _is_alive(instance, record):
+            continue
+        instance.report_run_failed(run, "The process of this run is gone; it was found so at the next start.")
+        listed = set(lake.read("tickers")["ticker"])
+        tickers = tuple(ticker for ticker in tickers_of_run(run, lake) if ticker in listed)
+        blame(lake, run, tickers, Failure(run.job_name, "its run was killed", "run it again; finished fits are kept"))
+        if tickers:
+            assets = frozenset(run.asset_selection) if run.asset_selection else None
+            config = dict(run.run_config)
+            found.append(CutOff(run.job_name, run.tags.get(MARKET_TAG, ""), tickers, config, assets))
+    return found
+
+
+def blame(lake: Lake, run: dg.DagsterRun, tickers: Iterable[str], why: Failure) -> None:
+    """Write down that a run ended early, for those of its tickers whose own failure is not written down already."""
+    known = health.failures_of(lake, run.run_id)
+    for ticker in tickers:
+        if ticker not in known:
+            health.failed(lake, ticker, why, run.run_id)
+
+
+def _is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    """Whether the run's own process, whose id Dagster writes down when it starts, still runs."""
+    import psutil
+
+    run_id, kind = record.dagster_run.run_id, dg.DagsterEventType.ENGINE_EVENT
+    for written in instance.get_records_for_run(run_id, of_type=kind, limit=20).records:
+        entry = written.event_log_entry
+        pid = entry.dagster_event.engine_event_data.metadata.get("pid") if entry.dagster_event else None
+        if pid is not None:
+            try:
+                # A process younger than the event only inherited its number, after a reboot for example.
+                return bool(psutil.Process(int(str(pid.value))).create_time() <= entry.timestamp)
+            except psutil.NoSuchProcess:
+                return False
+    return datetime.now(UTC) - record.update_timestamp < _START_TIMEOUT

@@ -1,0 +1,140 @@
+"""Worker processes for what needs cores: units of work go out, results come back, nothing is written here.
+
+A unit gets rows and settings and returns an artifact and rows, so that a worker needs no disk of ours and a killed one
+loses nothing. Workers load their libraries once and stay for the length of a run, with one library thread each.
+"""
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol
+
+import dagster as dg
+from pydantic import Field
+
+from stock_assets.errors import StockAssetsError
+from stock_assets.settings import load_settings
+
+_TRIES = 3
+"""How often the units that a dead worker took with it are given out again; the last time each alone."""
+
+
+class Unit(Protocol):
+    """A piece of work that can be sent to another process."""
+
+    def perform(self) -> Any:
+        """Do it; the result can be sent back."""
+        ...
+
+
+class WorkerDied(StockAssetsError):
+    """The process that worked on a unit was killed, each time."""
+
+
+class Workers(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type parameter is for resources that yield something else
+    """Processes of this machine."""
+
+    n: int = Field(default=0, ge=0, description="Worker processes; 0: STOCK_ASSETS_WORKERS, by default one a core.")
+
+    def run(self, units: Sequence[Unit]) -> Iterator[tuple[int, Any]]:
+        """Perform units, in whatever order; yields each one's position and its result, or the exception it raised.
+
+        Where there is one worker, that is this very process. A result depends neither on where its unit was performed
+        nor on which others were.
+        """
+        n = self.n or load_settings().workers
+        if n == 1:
+            yield from ((number, _performed(unit)) for number, unit in enumerate(units))
+        elif units:
+            yield from _in_processes(units, n)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """The run is over: so are its workers."""
+        _end_workers()
+
+
+def _in_processes(units: Sequence[Unit], n: int) -> Iterator[tuple[int, Any]]:
+    left = dict(enumerate(units))
+    for attempt in range(1, _TRIES + 1):
+        alone = attempt == _TRIES
+        for group in [[number] for number in left] if alone else [list(left)]:
+            try:
+                for number, result in _distributed([(number, left[number]) for number in group], n):
+                    del left[number]
+                    yield number, result
+            except BrokenProcessPool:
+                if alone:
+                    yield group[0], WorkerDied(
+                        f"the worker process that it was given to was killed, {_TRIES} times",
+                        cure="see whether the machine ran out of memory (STOCK_ASSETS_WORKERS=1 needs the least); run "
+                        "it again",
+                    )
+        if not left:
+            return
+
+
+def _distributed(numbered: Sequence[tuple[int, Unit]], n: int) -> Iterator[tuple[int, Any]]:
+    import joblib
+
+    is_done = False
+    try:
+        with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1):
+            # `max_nbytes`: no rows on the disk on their way to a worker.
+            parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
+            yield from parallel(joblib.delayed(_in_worker)(number, unit) for number, unit in numbered)
+        is_done = True
+    finally:
+        if not is_done:
+            _end_workers()
+
+
+def _end_workers() -> None:
+    import sys
+
+    if "joblib" in sys.modules:
+        from joblib.externals.loky import get_reusable_executor
+
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+def _in_worker(number: int, unit: Unit) -> tuple[int, Any]:
+    _settle()
+    return number, _performed(unit)
+
+
+def _performed(unit: Unit) -> Any:
+    try:
+        return unit.perform()
+    except Exception as error:  # noqa: BLE001 - it is handed to whoever asked for the unit
+        return _portable(error)
+
+
+def _portable(error: Exception) -> Exception:
+    """An error that survives the way between processes; one that cannot is told in words."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made in this very line
+    except Exception:  # noqa: BLE001 - pickling can fail in every way
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+_settled = threading.Event()
+
+
+def _settle() -> None:
+    """Once a worker: Ctrl-C is for the process that works with it, and when that one dies, so does the worker."""
+    if _settled.is_set():
+        return
+    _settled.set()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
