@@ -12,7 +12,7 @@ from dashboard.parts import marked
 _ROW = (
     '<div style="padding:7px 0;border-top:1px solid #8a94a633;line-height:1.45;font-size:0.92rem">'
     '<span style="opacity:0.72;font-size:0.85rem;white-space:nowrap">{when}</span> '
-    "<strong>{kind}</strong> {message}</div>"
+    '<strong>{kind}</strong> <span style="white-space:pre-line">{message}</span></div>'
 )
 
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from dashboard.dagster_api import DagsterApi, NotOurDagster, RefusedByDagster
-from dashboard.pipeline_runs import PARTITION_TAG, Runs
+from dashboard.pipeline_runs import PARTITION_TAG, Runs, choose_ticker
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
 from storage.tickers import validate_ticker
 
 Job = Literal["lineage", "train", "forecast"]
 """Everything, for a ticker without bars or models; training on the bars at hand; the daily update."""
-_PARTITIONS = "ticker"
+_PARTITIONS = "market"
 _DAEMONS = {"SENSOR": "sensors", "QUEUED_RUN_COORDINATOR": "queued runs"}
 
 _LOCATIONS = """{ workspaceOrError {
@@ -29,7 +29,7 @@ _JOB = """query($job: PipelineSelector!) { pipelineOrError(params: $job) {
   __typename
   ... on Pipeline { metadataEntries { label ... on TextMetadataEntry { text } } }
 } }"""
-_KNOWN_TICKERS = """{ assetNodeOrError(assetKey: {path: ["prices"]}) {
+_KNOWN_MARKETS = """{ assetNodeOrError(assetKey: {path: ["prices"]}) {
   __typename ... on AssetNode { partitionKeys }
 } }"""
 _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
@@ -51,16 +51,11 @@ _ADD = """mutation($def: String!, $key: String!, $repository: RepositorySelector
     __typename ... on UnauthorizedError { message } ... on PythonError { message }
   }
 }"""
-_DELETE = """mutation($def: String!, $keys: [String!]!, $repository: RepositorySelector!) {
-  deleteDynamicPartitions(partitionsDefName: $def, partitionKeys: $keys, repositorySelector: $repository) {
-    __typename ... on UnauthorizedError { message } ... on PythonError { message }
-  }
-}"""
 _HEALTH = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 
 
 class UnknownPartition(StockAssetsError):
-    """Dagster knows no such ticker: a run of it would be accepted and then fail."""
+    """Dagster knows no such market: a run of it would be accepted and then fail."""
 
 
 class RunUnderWay(StockAssetsError):
@@ -98,25 +93,29 @@ class Pipeline:
             )
         return selector
 
-    def launch(self, job: Job, ticker: str) -> str:
-        """Start a run and return its id. It is queued first; `runs.one` says how far it is.
+    def launch(self, job: Job, ticker: str, market: str) -> str:
+        """Start a run of one ticker and return its id. It is queued first; `runs.one` says how far it is.
+
+        Args:
+            job: what is to be made.
+            ticker: of what.
+            market: its exchange's calendar, which is the run's partition.
 
         Raises:
-            UnknownPartition: Dagster has no such ticker. RunUnderWay: the ticker has a run already.
+            UnknownPartition: Dagster has no such market. RunUnderWay: the ticker has a run already.
         """
         validate_ticker(ticker)
         selector = self.require_ours()
-        if ticker not in self._known_tickers():
+        if market not in self._known_markets():
             raise UnknownPartition(
-                f"Dagster knows no ticker {ticker}", cure="add it to the universe; its sensor takes up to 30 s"
+                f"Dagster knows no market {market}", cure="ask again on the page Universe, which makes it known"
             )
-        busy = self.runs.under_way(ticker)
-        if busy:
-            raise RunUnderWay(f"{ticker} has a run already: {busy[0].job}", cure="wait until it is over, or stop it")
+        self._require_free(ticker, market)
         params = {
             "selector": {**selector, "pipelineName": job},
             "mode": "default",
-            "executionMetadata": {"tags": [{"key": PARTITION_TAG, "value": ticker}]},
+            "runConfigData": choose_ticker(ticker),
+            "executionMetadata": {"tags": [{"key": PARTITION_TAG, "value": market}]},
         }
         answer = self._api.ask(_LAUNCH, params=params)["launchRun"]
         return str(_require(answer, "LaunchRunSuccess", "did not start the run")["run"]["runId"])
@@ -126,25 +125,25 @@ class Pipeline:
         answer = self._api.ask(_TERMINATE, id=run_id)["terminateRun"]
         _require(answer, "TerminateRunSuccess", "did not stop the run")
 
-    def add_partition(self, ticker: str) -> None:
-        """Make a ticker known to Dagster; known ones stay."""
+    def add_partition(self, market: str) -> None:
+        """Make a market known to Dagster; known ones stay."""
         selector = self.require_ours()
-        answer = self._api.ask(_ADD, **{"def": _PARTITIONS, "key": validate_ticker(ticker), "repository": selector})
+        answer = self._api.ask(_ADD, **{"def": _PARTITIONS, "key": market, "repository": selector})
         if answer["addDynamicPartition"]["__typename"] != "DuplicateDynamicPartitionError":
-            _require(answer["addDynamicPartition"], "AddDynamicPartitionSuccess", f"did not add {ticker}")
+            _require(answer["addDynamicPartition"], "AddDynamicPartitionSuccess", f"did not add {market}")
 
-    def forget_partition(self, ticker: str) -> None:
-        """Take a ticker away from Dagster. What was made of it stays in the lake.
+    def require_free(self, ticker: str, market: str | None) -> None:
+        """Make sure that no run is about a ticker, for what a run would disturb.
+
+        Args:
+            ticker: which.
+            market: its exchange's calendar; None where that is not known.
 
         Raises:
-            RunUnderWay: a run of it would write its row of `tickers` again.
+            RunUnderWay: there is one.
         """
-        selector = self.require_ours()
-        busy = self.runs.under_way(validate_ticker(ticker))
-        if busy:
-            raise RunUnderWay(f"{ticker} has a run under way: {busy[0].job}", cure="wait until it is over, or stop it")
-        answer = self._api.ask(_DELETE, **{"def": _PARTITIONS, "keys": [ticker], "repository": selector})
-        _require(answer["deleteDynamicPartitions"], "DeleteDynamicPartitionsSuccess", f"did not remove {ticker}")
+        self.require_ours()
+        self._require_free(validate_ticker(ticker), market)
 
     def sleeping(self) -> list[str]:
         """What does not happen because a part of Dagster's daemon is not running, in words; empty: all of it runs."""
@@ -155,8 +154,13 @@ class Pipeline:
             if one["daemonType"] in _DAEMONS and one["required"] and not one["healthy"]
         ]
 
-    def _known_tickers(self) -> set[str]:
-        answer = self._api.ask(_KNOWN_TICKERS)["assetNodeOrError"]
+    def _require_free(self, ticker: str, market: str | None) -> None:
+        busy = [run for run in self.runs.under_way() if run.is_about(ticker, market)]
+        if busy:
+            raise RunUnderWay(f"{ticker} has a run already: {busy[0].job}", cure="wait until it is over, or stop it")
+
+    def _known_markets(self) -> set[str]:
+        answer = self._api.ask(_KNOWN_MARKETS)["assetNodeOrError"]
         return set(answer.get("partitionKeys", ()))
 
     def _find(self) -> Mapping[str, str]:

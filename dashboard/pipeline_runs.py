@@ -24,13 +24,14 @@ Status = Literal[
     "CANCELED",
 ]
 PARTITION_TAG = "dagster/partition"
-"""Dagster's tag of a run that names its partition, which here is the ticker."""
+"""Dagster's tag of a run that names its partition, which here is the market."""
 UNFINISHED = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 _OVER = ("SUCCESS", "FAILURE", "CANCELED")
 _EVENTS_AT_A_TIME = 1000
+_LONGEST_REASON = 400  # characters: that of a run may name many tickers
 
 _FACTS = """fragment Facts on Run {
-  runId jobName status creationTime startTime endTime tags { key value }
+  runId jobName status creationTime startTime endTime tags { key value } runConfig
 }"""
 _STEPS = """fragment Steps on Run {
   executionPlan { steps { key } } stepStats { stepKey status }
@@ -64,7 +65,8 @@ class Run:
     Attributes:
         run_id: Dagster's.
         job: name of the job.
-        ticker: its partition; None for a run about all tickers.
+        market: its partition; None for a run that has none.
+        tickers: those that it was asked for; empty: all of its market.
         status: in Dagster's words.
         requested_at: when it was asked for, UTC; the others are None until they happen.
         started_at: when its process began.
@@ -74,11 +76,13 @@ class Run:
         running: names of the steps under way, for example `model/xgboost`.
         reason: why it failed, in one line; None unless it did.
         url: the run's page in Dagster's UI.
+        n_failed: tickers that failed in it and have not recovered since, which a run survives; Dagster does not tell.
     """
 
     run_id: str
     job: str
-    ticker: str | None
+    market: str | None
+    tickers: tuple[str, ...]
     status: Status
     requested_at: datetime
     started_at: datetime | None
@@ -88,6 +92,7 @@ class Run:
     running: tuple[str, ...]
     reason: str | None
     url: str
+    n_failed: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -100,6 +105,12 @@ class Run:
         if self.is_over:
             return 1.0
         return self.steps_done / self.steps if self.steps else 0.0
+
+    def is_about(self, ticker: str, market: str | None) -> bool:
+        """Whether it works on a ticker of this market; one whose market is not known may be of any."""
+        if self.tickers:
+            return ticker in self.tickers
+        return self.market is not None and market in (None, self.market)
 
 
 class Runs:
@@ -122,10 +133,9 @@ class Runs:
             raise RefusedByDagster(f"Dagster knows no run {run_id!r}", cure="see its runs in its UI")
         return self._read(answer)
 
-    def under_way(self, ticker: str | None = None) -> list[Run]:
-        """Runs that are queued, started or stopping, with their steps, newest first; of one ticker or of all."""
-        tags = [{"key": PARTITION_TAG, "value": ticker}] if ticker else []
-        return self._many({"statuses": UNFINISHED, "tags": tags}, limit=None, more="...Steps", fragments=_STEPS)
+    def under_way(self) -> list[Run]:
+        """Runs that are queued, started or stopping, with their steps, newest first."""
+        return self._many({"statuses": UNFINISHED}, limit=None, more="...Steps", fragments=_STEPS)
 
     def newest(self, limit: int = 20, *, failed_only: bool = False) -> list[Run]:
         """The runs requested last, newest first, without their steps."""
@@ -146,7 +156,8 @@ class Runs:
         return Run(
             run_id=run_id,
             job=run["jobName"],
-            ticker=next((tag["value"] for tag in run["tags"] if tag["key"] == PARTITION_TAG), None),
+            market=next((tag["value"] for tag in run["tags"] if tag["key"] == PARTITION_TAG), None),
+            tickers=_chosen_tickers(run["runConfig"]),
             status=status,
             requested_at=_time(run["creationTime"]),
             started_at=_time(run["startTime"]) if run["startTime"] else None,
@@ -175,12 +186,26 @@ class Runs:
             after = answer["cursor"]
 
 
+def choose_ticker(ticker: str) -> dict[str, Any]:
+    """The run configuration that names one ticker; without it a run is about all of its market."""
+    return {"resources": {"universe": {"config": {"tickers": [ticker]}}}}
+
+
+def _chosen_tickers(run_config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What `choose_ticker` names, of configuration that people may have written by hand."""
+    within: Any = run_config
+    for name in ("resources", "universe", "config", "tickers"):
+        within = (within or {}).get(name)
+    return tuple(within or ())
+
+
 def _explain(events: Sequence[Mapping[str, Any]]) -> str:
     """The first failed step and why, as the platform's own failures say it; the run's own failure without one."""
     for event in events:
         if event["__typename"] == "ExecutionStepFailureEvent":
-            given = (event["failureMetadata"] or {}).get("description")
-            return _line(f"{_asset(event['stepKey'])}: {given or _innermost(event['error'])}")
+            step = f"{_asset(event['stepKey'])}: "
+            why = (event["failureMetadata"] or {}).get("description") or _innermost(event["error"])
+            return _line(why if step in why else f"{step}{why}")  # failed tickers name what failed themselves
     for event in events:
         if event["__typename"] == "RunFailureEvent":
             return _line(_innermost(event["error"]) if event["error"] else event["message"])
@@ -195,7 +220,8 @@ def _innermost(error: Mapping[str, Any] | None) -> str:
 
 
 def _line(text: str) -> str:
-    return redact(text.strip().partition("\n")[0])
+    line = redact(text.strip().partition("\n")[0])
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
 
 
 def _asset(step_key: str) -> str:

@@ -1,9 +1,11 @@
 """Runs as a list: how far the ones under way are, and how the last ones ended."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewable
@@ -20,15 +22,15 @@ JOBS = {
     "backtest": "backtest and review",
     "leak_audit": "leak audit",
     "drift_check": "drift",
-    "universe": "all tickers together",
     "upkeep": "weekly upkeep",
     "__ASSET_JOB": "chosen assets",
 }
 _MARKS = {"SUCCESS": ("✓", UP), "FAILURE": ("✗", DOWN), "CANCELED": ("■", NEUTRAL)}
+_DONE_IN_PART = ("!", DOWN)
 
 
 def describe(run: Run) -> str:
-    """How a run fares, in one line: `7 of 19 steps · model/xgboost`, `failed: …`."""
+    """How a run fares, in one line: `7 of 19 steps · model/xgboost`, `done in 38 s, 2 tickers failed`, `failed: …`."""
     match run.status:
         case "QUEUED" | "NOT_STARTED" | "MANAGED":
             return "in the queue"
@@ -37,13 +39,17 @@ def describe(run: Run) -> str:
         case "CANCELING":
             return "stopping"
         case "SUCCESS":
-            return f"done {_took(run)}".rstrip()
+            return f"done {_took(run)}".rstrip() + _failed(run)
         case "CANCELED":
             return "stopped"
         case "FAILURE":
             return f"failed: {run.reason}"
     steps = f"{run.steps_done} of {run.steps} steps"
     return f"{steps} · {', '.join(run.running)}" if run.running else steps
+
+
+def _failed(run: Run) -> str:
+    return f", {run.n_failed} ticker{'s' if run.n_failed > 1 else ''} failed" if run.n_failed else ""
 
 
 def _took(run: Run) -> str:
@@ -54,8 +60,26 @@ def _took(run: Run) -> str:
 
 
 def title(run: Run) -> str:
-    """What a run is: `AAPL · daily update`."""
-    return f"{run.ticker or 'All tickers'} · {JOBS.get(run.job, run.job)}"
+    """What a run is: `AAPL · daily update`, `XNYS, 12 tickers · daily update`, of a whole market `XNYS · training`."""
+    return f"{_about(run)} · {JOBS.get(run.job, run.job)}"
+
+
+def _about(run: Run) -> str:
+    if len(run.tickers) == 1:
+        return run.tickers[0]
+    parts = [run.market, f"{len(run.tickers)} tickers" if run.tickers else None]
+    return ", ".join(filter(None, parts)) or "All tickers"
+
+
+def with_failures(runs: Sequence[Run], universe: pd.DataFrame) -> list[Run]:
+    """The runs, each with how many tickers failed in it.
+
+    Args:
+        runs: as Dagster tells of them.
+        universe: rows of `tickers`, which name the run in which a ticker failed.
+    """
+    n_failed = universe["run_id"].value_counts().to_dict()
+    return [replace(run, n_failed=n_failed.get(run.run_id, 0)) for run in runs]
 
 
 class RunRow(pn.viewable.Viewer):
@@ -76,7 +100,7 @@ class RunRow(pn.viewable.Viewer):
     def show(self, run: Run) -> None:
         """Show how far it is now."""
         self.run = run
-        mark, colour = _MARKS.get(run.status, ("●", ""))
+        mark, colour = _DONE_IN_PART if run.n_failed and run.status == "SUCCESS" else _MARKS.get(run.status, ("●", ""))
         when = _clock(run.ended_at or run.requested_at)
         self._line.object = (
             f'<div aria-live="polite" style="line-height:1.45"><span style="color:{colour or "inherit"}">{mark}</span> '

@@ -84,6 +84,16 @@ def forecast_sentence(ticker: str, champion: Any, currency: str | None) -> str:
     return f"{champion.model} has beaten “same as today” for {ticker} and expects {expected} ({change}); {between}."
 
 
+def failure(ticker: Any) -> str:
+    """Why a ticker failed and what to do, in one sentence: `raw_prices: no bars of ZZZZ — choose another`.
+
+    Args:
+        ticker: its row of `tickers`. One that failed under an older version says all of it in `reason`.
+    """
+    said = ticker.reason if is_missing(ticker.stage) else f"{ticker.stage}: {ticker.reason}"
+    return said if is_missing(ticker.cure) else f"{said} — {ticker.cure}"
+
+
 def data_warning(source: str, as_of: date, today: date) -> str:
     """What must be said above everything else about a ticker's bars; empty where they are real and current."""
     if source == "sample":

@@ -8,6 +8,7 @@ from stock_assets.assets.calibration import calibration
 from stock_assets.assets.champion import champion
 from stock_assets.assets.drift import drift
 from stock_assets.assets.economics import economics_asset
+from stock_assets.assets.ensembles import ensemble_assets
 from stock_assets.assets.evaluation import evaluation
 from stock_assets.assets.features import features
 from stock_assets.assets.forecasts import forecast_scores, forecasts
@@ -35,6 +36,7 @@ LINEAGE = (
     features,
     splits,
     *model_assets,
+    *ensemble_assets,
     volatility,
     *backtest_assets,
     evaluation,

@@ -1,10 +1,11 @@
 """How each ticker fares: its row of the table `tickers`, which no asset writes, and every step may change.
 
     added → fetched → ok        each by the step that made it so (`Made.status`)
-    failed                      by any step, with stage, reason, cure and run; that step's success takes it back
+    failed                      by any step, with stage, reason, cure and run; that step's success takes it back, as a
+                                run's success does where the whole run was cut short
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -66,18 +67,19 @@ def learn(lake: Lake, ticker: str, **known: str) -> None:
     _change(lake, ticker, **known)
 
 
-def succeeded(lake: Lake, ticker: str, stage: str, status: str | None) -> None:
+def succeeded(lake: Lake, ticker: str, stages: Collection[str], status: str | None) -> None:
     """A step has made its rows of a ticker.
 
     Args:
-        status: what the ticker is from now on: fetched, unless it is more already, or ok. None: as it was. A failure
-            of this very stage is over in any case.
+        stages: whose failures are over with that: the step's own, and that of the job it is a part of, which was cut
+            short when it was made last.
+        status: what the ticker is from now on: fetched, unless it is more already, or ok. None: as it was.
     """
     stored = lake.read("tickers", ticker=ticker)
     if stored.empty:  # removed from the universe meanwhile
         return
     row = stored.iloc[0]
-    is_cured = row["status"] == FAILED and row["stage"] == stage
+    is_cured = row["status"] == FAILED and row["stage"] in stages
     if status == "ok" or is_cured or (status == "fetched" and row["status"] == "added"):
         status = status if status == "ok" else _what_it_has(lake, ticker)
         if status != row["status"]:

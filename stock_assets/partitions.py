@@ -1,4 +1,4 @@
-"""The partitions of the lineage: markets, which close, are updated and can be late as one. Tickers are a run's matter."""
+"""The partitions of the lineage: markets, which close, are updated and can be late as one. A run has the tickers."""
 
 from collections.abc import Iterable
 

@@ -15,6 +15,8 @@ import pandas as pd
 from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.addresses import code_version
 from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.forecasting.combining import ensemble_code_version
+from stock_assets.forecasting.ensembles import discover_ensembles, model_names
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.manifest import Manifest, hash_rows
@@ -93,7 +95,7 @@ def _artifact(store: ArtifactStore, forecast: pd.Series, fit: Section | None) ->
         "problem": None,
     }
     try:
-        if forecast["model"] not in discover():
+        if forecast["model"] not in model_names():
             raise ArtifactMismatch(f"there is no model {forecast['model']} any more", cure="use the code of then")
         model = store.load(*address)
     except ArtifactMismatch as error:
@@ -106,8 +108,11 @@ def _artifact(store: ArtifactStore, forecast: pd.Series, fit: Section | None) ->
 
 
 def _code(forecast: pd.Series) -> Section:
-    model = discover().get(forecast["model"])
-    now = code_version(model()) if model is not None else None
+    name, now = forecast["model"], None
+    if name in discover():
+        now = code_version(discover()[name]())
+    elif name in discover_ensembles():
+        now = ensemble_code_version(discover_ensembles()[name]())
     return {"then": forecast["code_version"], "now": now, "is_same": now == forecast["code_version"]}
 
 
@@ -216,7 +221,7 @@ def _is_about(record: dg.EventLogRecord, ticker: str) -> bool:
     if event is None:
         return False
     made = event.metadata.get("tickers")
-    return event.partition == ticker or (made is not None and ticker in (made.value or ()))
+    return event.partition == ticker or (made is not None and ticker in list(made.value or []))  # type: ignore[call-overload]
 
 
 def _run(instance: dg.DagsterInstance | None, run_id: str | None) -> Section | None:

@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr
 from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.backtest import FIRST_TRAIN, STEP, Plan, Window
+from stock_assets.forecasting.ensembles import Ensemble, discover_ensembles
 from stock_assets.forecasting.models import Forecaster, discover
 from stock_assets.health import Failure, failures_of
 from stock_assets.settings import load_settings
@@ -148,6 +149,10 @@ class ModelSettings(dg.ConfigurableResource):  # type: ignore[type-arg]  # see W
     target: Literal["log_return", "price"] = "log_return"
     tune: int = Field(default=0, ge=0, description="Settings to try inside each training window; 0: the defaults.")
 
+    def ensemble(self, name: str) -> Ensemble:
+        """The ensemble `name` with these settings."""
+        return discover_ensembles()[name](seed=self.seed, target=self.target)
+
     def forecaster(self, name: str) -> Forecaster:
         """The model `name` with these settings."""
         model = discover()[name]
@@ -163,11 +168,10 @@ class BacktestSettings(dg.ConfigurableResource):  # type: ignore[type-arg]  # se
     step: int = Field(default=STEP, description="Sessions each fold predicts.")
     refit_every: int = Field(default=0, description="Folds that share one fit; 0: what the model's file says.")
 
-    def plan(self, model: type[Forecaster]) -> Plan:
-        """The plan for one model.
+    def plan(self, refit_every: int) -> Plan:
+        """The plan for a model that is refitted every so many folds, unless these settings say otherwise.
 
         Raises:
             InvalidPlan: a value that is out of range.
         """
-        refit_every = self.refit_every or model.backtest_refit_every
-        return Plan(self.window, self.first_train, self.step, refit_every)
+        return Plan(self.window, self.first_train, self.step, self.refit_every or refit_every)

@@ -1,5 +1,6 @@
 """Whether somebody wants the work to stop, even where a library makes an error of its own of Ctrl-C, as DuckDB does."""
 
+import os
 import signal
 import socket
 import threading
@@ -11,7 +12,10 @@ _STOPS = {signal.SIGINT, signal.SIGTERM}
 
 @contextmanager
 def stops_noticed() -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether Ctrl-C or SIGTERM came since it was last called or the block began."""
+    """Gives a function that tells whether Ctrl-C or SIGTERM has come since the block began.
+
+    Blocks may be nested: what an inner one notices, the outer one has noticed, too.
+    """
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's matter
         yield lambda: False
         return
@@ -20,10 +24,18 @@ def stops_noticed() -> Iterator[Callable[[], bool]]:
         reading.setblocking(False)
         writing.setblocking(False)
         before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        seen: set[int] = set()
+
+        def was_stopped() -> bool:
+            seen.update(_available(reading))
+            return bool(_STOPS & seen)
+
         try:
-            yield lambda: bool(_STOPS & set(_available(reading)))
+            yield was_stopped
         finally:
             signal.set_wakeup_fd(before)
+            if was_stopped() and before != -1:
+                os.write(before, bytes(_STOPS & seen))
 
 
 def _available(reading: socket.socket) -> bytes:

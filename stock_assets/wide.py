@@ -10,9 +10,9 @@ rest of the run, and its last good rows stay.
 
 import time
 import traceback
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import isgenerator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,13 +24,14 @@ from stock_assets import health
 from stock_assets.checks import check_results
 from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.findings import Finding
-from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.units import Steps, Unit
 from stock_assets.health import Failure
 from stock_assets.lineage import Declaration, Output, Read
 from stock_assets.resources import Universe, Warehouse
 from stock_assets.stops import stops_noticed
-from stock_assets.workers import Unit, Workers
+from stock_assets.workers import Workers
 from storage.contracts import conform
 from storage.errors import ContractViolation
 from storage.lake import Lake
@@ -159,7 +160,7 @@ class _Talk:
     """A body that waits for its units."""
 
     one: OneTicker
-    body: Generator[Sequence[Unit], list[Any], Made]
+    body: Steps[Made]
     units: Sequence[Unit]
     results: dict[int, Any] = field(default_factory=dict)
 
@@ -225,7 +226,7 @@ class Step:
         contract, allowed = find_table(table), self._declared(table)
         asked = dict(where)
         if "model" in contract.partition_by:
-            asked.setdefault("model", list(allowed.models or discover()))
+            asked.setdefault("model", list(allowed.models or model_names()))
         if "scheme" in contract.partition_by and allowed.schemes:
             asked.setdefault("scheme", list(allowed.schemes))
         for name, bounds in (("model", allowed.models), ("scheme", allowed.schemes)):
@@ -264,9 +265,10 @@ class Step:
         else:
             self._ask_for_each(ones)
         self._append()
+        job = self.context.run.job_name
         for ticker in chunk:
             if ticker in self._made and ticker not in begun:
-                health.succeeded(self.lake, ticker, self.declaration.stage, self._made[ticker].status)
+                health.succeeded(self.lake, ticker, {self.declaration.stage, job}, self._made[ticker].status)
         self._tell_progress()
 
     def _ask_for_many(self, ones: Sequence[OneTicker]) -> None:
@@ -288,7 +290,8 @@ class Step:
             with self._isolated(one.ticker):
                 begun = self.declaration.body(one, **self._more)
                 if isgenerator(begun):
-                    self._go_on(_Talk(one, begun, ()), None, talks)
+                    work: Steps[Made] = begun
+                    self._go_on(_Talk(one, work, ()), None, talks)
                 else:
                     self._keep(one, begun)
         while talks:
@@ -322,37 +325,43 @@ class Step:
 
     def _keep(self, one: OneTicker, made: Made) -> None:
         """Write what a ticker's body made; append-only tables get one file for all tickers of the chunk."""
-        allowed = {output.table for output in self.declaration.outputs} | set(self.declaration.logs)
-        for name in made.tables.keys() - allowed:
-            raise self._undeclared(f"makes rows of {name}")
-        appended = {name: rows for name, rows in made.tables.items() if TABLES[name].append_only}
-        for name, rows in appended.items():
-            conform(TABLES[name], rows)  # a wrong frame fails alone, before it is put beside others
+        self._check(one.ticker, made.tables)
         for output in self.outputs:
             rows = made.tables[output.table]
-            self._rows[output.key] += len(rows)
-            if output.table not in appended:
+            if not TABLES[output.table].append_only:
                 self._write(output, one.ticker, rows)
-        for name, rows in appended.items():
-            if len(rows):
+            self._rows[output.key] += len(rows)
+        for name, rows in made.tables.items():
+            if TABLES[name].append_only and len(rows):
                 self._appending.setdefault(name, []).append(rows)
-        self._made[one.ticker] = made
+        self._made[one.ticker] = replace(made, tables={})  # rows are in memory no longer than it takes to write them
+
+    def _check(self, ticker: str, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Refuse rows before any is written: what a ticker's body made is stored whole, or not at all."""
+        allowed = {output.table for output in self.declaration.outputs} | set(self.declaration.logs)
+        for name in tables.keys() - allowed:
+            raise self._undeclared(f"makes rows of {name}")
+        for name, rows in tables.items():
+            if len(tables) > 1 or TABLES[name].append_only:  # one alone is checked where it is written
+                conform(TABLES[name], rows, self._partition(name, ticker))
+        for output in self.outputs:
+            foreign = set(tables[output.table]["scheme"]).difference(output.schemes) if output.schemes else None
+            if foreign:
+                schemes = f"{', '.join(sorted(foreign))}, and writes {', '.join(output.schemes)}"
+                raise ContractViolation(
+                    f"{output.key} made rows of scheme {schemes}", cure="name the scheme where the asset is declared"
+                )
 
     def _write(self, output: Output, ticker: str, rows: pd.DataFrame) -> None:
-        table = TABLES[output.table]
-        known = {"ticker": ticker, "model": self.declaration.model or ""}
-        partition = {name: known[name] for name in table.partition_by if name != "scheme"}
-        if "scheme" not in table.partition_by:
-            self.lake.write(table.name, rows, **partition)
-            return
-        foreign = set(rows["scheme"]).difference(output.schemes)
-        if foreign:
-            raise ContractViolation(
-                f"{output.key} made rows of scheme {', '.join(sorted(foreign))}, and writes {', '.join(output.schemes)}",
-                cure="name the scheme where the asset is declared",
-            )
+        partition = self._partition(output.table, ticker)
+        if not output.schemes:
+            self.lake.write(output.table, rows, **partition)
         for scheme in output.schemes:  # a scheme without rows is emptied
-            self.lake.write(table.name, rows[rows["scheme"] == scheme], **partition, scheme=scheme)
+            self.lake.write(output.table, rows[rows["scheme"] == scheme], **partition, scheme=scheme)
+
+    def _partition(self, table: str, ticker: str) -> dict[str, str]:
+        is_of_a_model = "model" in TABLES[table].partition_by
+        return {"ticker": ticker} | ({"model": str(self.declaration.model)} if is_of_a_model else {})
 
     def _append(self) -> None:
         for name, frames in self._appending.items():

@@ -11,24 +11,17 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Protocol
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from stock_assets.errors import StockAssetsError
+from stock_assets.forecasting.units import Unit
 from stock_assets.settings import load_settings
 
 _TRIES = 3
 """How often the units that a dead worker took with it are given out again; the last time each alone."""
-
-
-class Unit(Protocol):
-    """A piece of work that can be sent to another process."""
-
-    def perform(self) -> Any:
-        """Do it; the result can be sent back."""
-        ...
 
 
 class WorkerDied(StockAssetsError):
@@ -68,10 +61,13 @@ def _in_processes(units: Sequence[Unit], n: int) -> Iterator[tuple[int, Any]]:
                     yield number, result
             except BrokenProcessPool:
                 if alone:
-                    yield group[0], WorkerDied(
-                        f"the worker process that it was given to was killed, {_TRIES} times",
-                        cure="see whether the machine ran out of memory (STOCK_ASSETS_WORKERS=1 needs the least); run "
-                        "it again",
+                    yield (
+                        group[0],
+                        WorkerDied(
+                            f"the worker process that it was given to was killed, {_TRIES} times",
+                            cure="see whether the machine ran out of memory (STOCK_ASSETS_WORKERS=1 needs the least); run "
+                            "it again",
+                        ),
                     )
         if not left:
             return

@@ -1,4 +1,7 @@
-"""What every test shares. Tests are run offline: a connection that leaves this machine is a failure."""
+"""What every test shares. Tests are run offline: a connection that leaves this machine is a failure.
+
+Runs work in their own process: only tests of the workers start some.
+"""
 
 import ipaddress
 import socket
@@ -25,6 +28,8 @@ def offline() -> Iterator[None]:
     """No test opens a connection to anything but this machine, and only tests of the tracking wait for MLflow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STOCK_ASSETS_MLFLOW_URI", "off")
+        patch.setenv("STOCK_ASSETS_WORKERS", "1")
+        patch.setenv("STOCK_ASSETS_WORKERS", "1")  # tests run beside each other: each is one process, no pool of them
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
         yield

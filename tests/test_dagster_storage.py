@@ -15,28 +15,27 @@ PROCESSES = 5
 OPEN = """
 import sys, time
 from pathlib import Path
-from stock_assets.runs import open_instance
+from stock_assets.instance import open_instance
 from stock_assets.settings import load_settings
 
 ready, go = Path(sys.argv[1]), Path(sys.argv[2])
 ready.touch()
 while not go.exists():
     time.sleep(0.001)
-with open_instance(load_settings(), for_many=sys.argv[3] == "True") as instance:
+with open_instance(load_settings()) as instance:
     assert instance.get_runs_count() == 0
 """
 
 
-@pytest.mark.parametrize("for_many", [False, True])
 def test_processes_that_find_a_new_home_together_all_open_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, for_many: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STOCK_ASSETS_HOME", str(tmp_path / "home"))
     go = tmp_path / "go"
     ready = [tmp_path / f"ready-{number}" for number in range(PROCESSES)]
     opening = [
         subprocess.Popen(
-            [sys.executable, "-c", OPEN, str(own), str(go), str(for_many)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", OPEN, str(own), str(go)], cwd=ROOT, stderr=subprocess.PIPE, text=True
         )
         for own in ready
     ]

@@ -1,4 +1,6 @@
-"""What the environment decides about automation, and which values it refuses."""
+"""What the environment decides, and which values it refuses."""
+
+import os
 
 import pytest
 
@@ -24,6 +26,18 @@ def test_an_age_that_is_no_number_of_days_is_refused_with_the_value(
 ) -> None:
     monkeypatch.setenv("STOCK_ASSETS_RETRAIN_DAYS", value)
     with pytest.raises(InvalidSetting, match=rf"^STOCK_ASSETS_RETRAIN_DAYS is '{value}'; expected .* — correct"):
+        load_settings()
+
+
+def test_there_is_a_worker_for_each_core_unless_it_is_said_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STOCK_ASSETS_WORKERS")
+    assert load_settings().workers == os.cpu_count()
+    monkeypatch.setenv("STOCK_ASSETS_WORKERS", "")
+    assert load_settings().workers == os.cpu_count()
+    monkeypatch.setenv("STOCK_ASSETS_WORKERS", "3")
+    assert load_settings().workers == 3
+    monkeypatch.setenv("STOCK_ASSETS_WORKERS", "0")
+    with pytest.raises(InvalidSetting, match=r"^STOCK_ASSETS_WORKERS is '0'; expected a whole number from 1 — correct"):
         load_settings()
 
 

@@ -121,7 +121,7 @@ def audit_rows(audit: pd.DataFrame) -> pd.DataFrame:
 def ticker_state(ticker: Any) -> State:
     """Of the pipeline's last word on the ticker: its row of `tickers`."""
     if ticker.status == "failed":
-        return State("error", "Pipeline: the newest run failed.", words.sentence_case(str(ticker.reason)))
+        return State("error", "Pipeline: the ticker failed.", words.sentence_case(words.failure(ticker)))
     if ticker.status == "ok":
         return State("success", "Pipeline: the newest run ended well.", f"On {ticker.updated_at:%Y-%m-%d %H:%M} UTC.")
     return State("info", f"Pipeline: {ticker.status}, no forecast yet.", "`stock-assets run` makes one.")
@@ -152,7 +152,7 @@ def news(announcements: pd.DataFrame) -> list[Item]:
 
 
 def runs(ended: Sequence[Run]) -> list[Item]:
-    """Runs that are over as news, in their order: how each ended, and why it failed."""
+    """Runs that are over as news, in their order: how each ended, how many tickers failed in it, and why it failed."""
     return [Item(_time(run.ended_at or run.requested_at), run_list.title(run), run_list.describe(run)) for run in ended]
 
 

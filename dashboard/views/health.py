@@ -7,7 +7,7 @@ import pandas as pd
 import panel as pn
 from panel.viewable import Viewable
 
-from dashboard import words
+from dashboard import run_list, words
 from dashboard.charts.base import describe, pane
 from dashboard.charts.drift_bars import DriftBars
 from dashboard.charts.drift_share import DriftShare
@@ -68,6 +68,7 @@ class Health(View):
         self.audit = Grid(_AUDIT, page_size=_PAGE_SIZE)
         self._watch: Watch | None = None if context.store.is_file else watch_for(context.settings)
         self._seen: Seen | None = None
+        self._universe = pd.DataFrame({"run_id": []})
         self.runs, self.no_runs = Feed("No run is over yet."), Notice()
         self.runs_link = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))
 
@@ -110,7 +111,7 @@ class Health(View):
         """Show what was seen of Dagster; why nothing was, in place of the list."""
         if seen.problem is None:
             self.no_runs.hide()
-            self.runs.show(health_words.runs(seen.ended))
+            self.runs.show(health_words.runs(run_list.with_failures(seen.ended, self._universe)))
         else:
             said = words.sentence_case(seen.problem.problem), words.sentence_case(seen.problem.cure)
             self.no_runs.say("warning", *said)
@@ -118,7 +119,7 @@ class Health(View):
     def update(self, shown: Snapshot, selection: Selection) -> None:
         """Show what is known of the ticker; a table without rows is a card that says what fills it."""
         ticker = selection.ticker
-        universe = shown.get(queries.tickers)
+        self._universe = universe = shown.get(queries.tickers)
         drift = shown.get(queries.relation, "drift", ticker=ticker)
         audit = shown.get(queries.relation, "audit", ticker=ticker)
         check = health_words.newest_check(drift)
@@ -140,6 +141,8 @@ class Health(View):
         retraining = shown.get(queries.relation, "retraining", ticker=ticker)
         self.retraining.show(health_words.decisions(retraining)[:_DECISIONS])
         self.news.show(health_words.news(shown.get(queries.announcements, ticker)))
+        if self._seen is not None:
+            self.show_runs(self._seen)
 
     def _show_drift(self, ticker: str, check: pd.DataFrame, shares: "pd.Series[float]") -> None:
         to_reports = link("Evidently’s reports", self.context.settings.evidently_ui)

@@ -13,7 +13,7 @@ from dashboard import actions, words
 from dashboard.parts import Confirm, Notice, card, side_by_side, ticker_field
 from dashboard.pipeline import Job, Pipeline
 from dashboard.pipeline_runs import Run
-from dashboard.run_list import RunList
+from dashboard.run_list import RunList, with_failures
 from dashboard.selection import Selection
 from dashboard.store import Snapshot
 from dashboard.tables import Column, Grid
@@ -43,7 +43,7 @@ _COLUMNS = (
     Column("calendar", "exchange"),
     Column("newest", "newest session", help="the session of its newest bar"),
     Column("updated", "changed", help="when its status was written, UTC"),
-    Column("reason", "reason"),
+    Column("reason", "why it failed", help="the asset that failed, why, and what to do about it"),
 )
 
 
@@ -66,6 +66,8 @@ class Universe(View):
         self._work: Future[str] | None = None
         self._trained: frozenset[str] = frozenset()
         self._with_bars: frozenset[str] = frozenset()
+        self._universe = pd.DataFrame({"run_id": []})
+        self._markets: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
         self.state, self.answer, self.why = Notice(), Notice(), Notice()
         self.table = Grid(_COLUMNS, page_size=_PAGE_SIZE)
@@ -124,12 +126,13 @@ class Universe(View):
 
     def update(self, shown: Snapshot, selection: Selection) -> None:
         """Show the universe as it is published."""
-        universe = shown.get(queries.tickers)
+        self._universe = universe = shown.get(queries.tickers)
         newest = shown.get(queries.newest_sessions)
         self._trained = frozenset(shown.get(queries.trained_tickers)["ticker"])
         self._with_bars = frozenset(newest["ticker"])
-        failed = universe.dropna(subset=["reason"])
-        self._reasons = dict(zip(failed["ticker"], failed["reason"], strict=True))
+        fetched = universe.dropna(subset=["calendar"])
+        self._markets = dict(zip(fetched["ticker"], fetched["calendar"], strict=True))
+        self._reasons = _reasons(universe)
         self.table.layout.pagination = "local" if len(universe) > _PAGE_SIZE else None
         self.table.show(rows(universe, newest))
         known = universe["ticker"].tolist()
@@ -137,6 +140,7 @@ class Universe(View):
         self.ticker.options = known
         self.ticker.value = wanted if wanted in known else next(iter(known), None)
         self._chosen()
+        self._show_runs()
 
     def tick(self) -> None:
         """Show what has become of the runs and of what was asked for. Waits for nothing."""
@@ -149,11 +153,15 @@ class Universe(View):
             self._tell(seen)
             if was_busy and not seen.under_way:
                 self.answer.hide()  # what it announced is over: the list of runs says how
-            self.runs.show([*seen.under_way, *seen.ended])
+            self._show_runs()
         if self._work is not None and self._work.done():
             self._finish(self._work)
             self._work = None
         self._allow()
+
+    def _show_runs(self) -> None:
+        if self._seen is not None:
+            self.runs.show(with_failures([*self._seen.under_way, *self._seen.ended], self._universe))
 
     def _tell(self, seen: Seen) -> None:
         if seen.problem is not None:
@@ -174,9 +182,10 @@ class Universe(View):
         """Enable what can be done now."""
         is_free = self._work is None
         is_up = self._seen is not None and self._seen.problem is None
-        is_busy = self._seen is not None and self.ticker.value in {run.ticker for run in self._seen.under_way}
+        ticker, runs = self.ticker.value, self._seen.under_way if self._seen is not None else ()
+        is_busy = any(run.is_about(ticker, self._markets.get(ticker)) for run in runs)
         for button in (self.refresh_now, self.retrain, self.remove):
-            button.disabled = not (is_free and is_up and self.ticker.value) or is_busy
+            button.disabled = not (is_free and is_up and ticker) or is_busy
         self.add.disabled = not is_free
 
     def _chosen(self) -> None:
@@ -193,11 +202,11 @@ class Universe(View):
 
     def _refresh(self) -> None:
         job: Job = "forecast" if self.ticker.value in self._trained else "lineage"
-        self._begin(partial(actions.launch, job=job, ticker=self.ticker.value))
+        self._begin(partial(actions.launch, self.context.settings, job=job, ticker=self.ticker.value))
 
     def _retrain(self, ticker: str) -> None:
         job: Job = "train" if ticker in self._with_bars else "lineage"
-        self._begin(partial(actions.launch, job=job, ticker=ticker))
+        self._begin(partial(actions.launch, self.context.settings, job=job, ticker=ticker))
 
     def _remove(self, ticker: str) -> None:
         self._begin(partial(actions.remove, self.context.settings, ticker=ticker))
@@ -232,6 +241,12 @@ def rows(universe: pd.DataFrame, newest: pd.DataFrame) -> pd.DataFrame:
             "calendar": universe["calendar"],
             "newest": universe["ticker"].map(sessions).map(lambda at: f"{at:%Y-%m-%d}", na_action="ignore"),
             "updated": universe["updated_at"].map(lambda at: f"{at:%Y-%m-%d %H:%M}"),
-            "reason": universe["reason"],
+            "reason": universe["ticker"].map(_reasons(universe)),
         }
     )
+
+
+def _reasons(universe: pd.DataFrame) -> dict[str, str]:
+    """Failed ticker → what failed, why, and what to do."""
+    failed = universe[universe["status"] == "failed"]
+    return {str(row.ticker): words.failure(row) for row in failed.itertuples()}

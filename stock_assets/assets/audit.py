@@ -6,7 +6,7 @@ import pandas as pd
 from stock_assets.clock import Clock
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.audit import Subject, as_findings, audit
-from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.stored_model import StoredModel
 from stock_assets.lineage import Output, lineage_asset
 from stock_assets.wide import Made, OneTicker
@@ -32,7 +32,7 @@ def audit_asset(one: OneTicker, clock: Clock) -> Made:
     trained = set(one.read("models")["model"])
     table = audit(
         subject,
-        {name: _fits(one.store, one.ticker, name, subject.folds) for name in discover() if name in trained},
+        {name: _fits(one.store, one.ticker, name, subject.folds) for name in model_names() if name in trained},
         ticker=one.ticker,
         audited_at=clock.now(),
         progress=one.say,

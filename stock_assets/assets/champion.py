@@ -6,8 +6,8 @@ import pandas as pd
 
 from stock_assets.clock import Clock
 from stock_assets.forecasting.champion import decide, is_news
+from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.evidence import outdated_backtests
-from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
 from stock_assets.lineage import Output, lineage_asset
 from stock_assets.resources import Tracking
@@ -39,7 +39,7 @@ def champion(one: OneTicker, tracking: Tracking, clock: Clock) -> Made:
         predictions=one.read("predictions", scheme=WALK_FORWARD),
         ticker=one.ticker,
         versions=versions,
-        promotable=[name for name in discover() if fits["target"].get(name) != "price"],
+        promotable=[name for name in model_names() if fits["target"].get(name) != "price"],
         decided_at=clock.now(),
         outdated=outdated_backtests(
             versions,

@@ -3,7 +3,8 @@
 import dagster as dg
 
 from stock_assets.forecasting.economics import economics
-from stock_assets.forecasting.models import BENCHMARK, discover
+from stock_assets.forecasting.ensembles import model_names
+from stock_assets.forecasting.models import BENCHMARK
 from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
 from stock_assets.lineage import Output, Read, lineage_asset
 from stock_assets.wide import Made, OneTicker
@@ -22,11 +23,9 @@ from stock_assets.wide import Made, OneTicker
 )
 def economics_asset(one: OneTicker) -> Made:
     """Trade what was said; without walk-forward rows only the live ones are traded."""
-    trials = sum(name != BENCHMARK for name in discover())
+    trials = sum(name != BENCHMARK for name in model_names())
     table = economics(one.read("predictions"), one.read("prices"), ticker=one.ticker, trials=trials)
     if not (table["scheme"] == WALK_FORWARD).any():
         one.say("no walk-forward rows to trade yet; `stock-assets backtest` makes them")
     shown = table[["model", "scheme", "n", "net_return", "sharpe", "buy_and_hold_return", "verdict"]]
-    return Made(
-        {"economics": table}, notes={"economics": dg.MetadataValue.md(shown.round(3).to_markdown(index=False))}
-    )
+    return Made({"economics": table}, notes={"economics": dg.MetadataValue.md(shown.round(3).to_markdown(index=False))})

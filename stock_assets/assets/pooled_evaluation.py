@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from stock_assets.clock import Clock
-from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.pooled import as_markdown, pool, session_sums
 from stock_assets.lineage import OWNERS, column_schema, in_one_line
 from stock_assets.resources import Warehouse
@@ -15,6 +15,7 @@ from storage.tables import TABLES
 
 _TABLE = TABLES["pooled_evaluation"]
 _TICKERS_AT_ONCE = 25
+
 
 @dg.asset(
     group_name="5_evaluation",
@@ -29,7 +30,7 @@ _TICKERS_AT_ONCE = 25
     },
     deps=[
         dg.AssetKey("evaluation"),
-        *(dg.AssetKey([stage, name]) for stage in ("predictions", "backtest") for name in discover()),
+        *(dg.AssetKey([stage, name]) for stage in ("predictions", "backtest") for name in model_names()),
     ],
 )
 def pooled_evaluation(
@@ -38,7 +39,7 @@ def pooled_evaluation(
     """Pool what is stored of every ticker, whether it was evaluated today or earlier."""
     with in_one_line():
         lake = warehouse.lake
-        evaluation = lake.read("evaluation", model=list(discover()))
+        evaluation = lake.read("evaluation", model=list(model_names()))
         table = pool(_sums(lake, evaluation), evaluation, evaluated_at=clock.now())
         for partition in lake.partitions(_TABLE.name):
             if partition["scheme"] not in set(table["scheme"]):
@@ -60,4 +61,4 @@ def _sums(lake: Lake, evaluation: pd.DataFrame) -> Iterator[pd.DataFrame]:
     tickers = sorted(set(evaluation["ticker"]))
     for first in range(0, len(tickers), _TICKERS_AT_ONCE):
         some = tickers[first : first + _TICKERS_AT_ONCE]
-        yield session_sums(lake.read("predictions", ticker=some, model=list(discover())), evaluation)
+        yield session_sums(lake.read("predictions", ticker=some, model=list(model_names())), evaluation)

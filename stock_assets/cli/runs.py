@@ -166,7 +166,8 @@ def _execute_all(
         outcomes.append(execute(instance, settings, work))
         if outcomes[-1].is_interrupted:
             waiting = [ticker for later in works[number:] for ticker in later.tickers]
-            note(f"interrupted: {_names(work.tickers)} unfinished" + (f", {_names(waiting)} not begun" if waiting else ""))
+            not_begun = f", {_names(waiting)} not begun" if waiting else ""
+            note(f"interrupted: {_names(work.tickers)} unfinished{not_begun}")
             note("finished fits are kept — run it again")
             raise KeyboardInterrupt
     done = list(dict.fromkeys(ticker for outcome in outcomes for ticker in outcome.tickers))
@@ -220,13 +221,14 @@ def _check_lookback(where: str, text: str) -> None:
 
 
 def _model_names(text: str) -> Sequence[str]:
-    from stock_assets.forecasting.models import BENCHMARK, discover
+    from stock_assets.forecasting.ensembles import model_names
+    from stock_assets.forecasting.models import BENCHMARK
 
     names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in discover()]
+    unknown = [name for name in names if name not in model_names()]
     if unknown or (text and not names):
         found = repr(unknown[0]) if unknown else repr(text)
-        raise WrongFlag(f"--models names {found}, which is no model", cure=f"choose among {', '.join(discover())}")
+        raise WrongFlag(f"--models names {found}, which is no model", cure=f"choose among {', '.join(model_names())}")
     return list(dict.fromkeys([BENCHMARK, *names])) if names else []
 
 

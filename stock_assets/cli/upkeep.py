@@ -1,9 +1,19 @@
 """`publish` and `migrate`: what keeps a home in order."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from stock_assets.cli.context import note, open_home, require_writable
+from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from storage.publisher import Publication
+
+
+class FilesDamaged(StockAssetsError):
+    """Rows of the lake cannot be read, and are missing in what was published."""
 
 
 def register(app: typer.Typer) -> None:
@@ -14,19 +24,13 @@ def register(app: typer.Typer) -> None:
 
 def publish() -> None:
     """Rebuild the published database from the lake alone, to the same content. Damaged files are named: exit code 1."""
-    from storage.parquet import CURE_OF_DAMAGE
     from storage.publisher import Publisher
 
     settings = open_home()
     require_writable(settings.home)
     publication = Publisher(settings.home).rebuild()
-    for log in publication.moved_aside:
-        note(f"note: somebody had unfinished writes in warehouse.duckdb; they are kept in {log}")
     typer.echo(f"generation {publication.generation}: {publication.path}")
-    for file in publication.damaged:
-        note(f"error: {file} is damaged and was not published — {CURE_OF_DAMAGE}")
-    if publication.damaged:
-        raise typer.Exit(1)
+    _require_whole(publication)
 
 
 def migrate() -> None:
@@ -41,9 +45,20 @@ def migrate() -> None:
     _forget_ticker_partitions(settings)
     for step in taken:
         note(f"to version {step.to}: {step.what}")
-    if taken:
-        Publisher(settings.home).rebuild()
     typer.echo(f"the lake is at schema version {SCHEMA_VERSION}" + ("" if taken else ": nothing to do"))
+    if taken:
+        _require_whole(Publisher(settings.home).rebuild())
+
+
+def _require_whole(publication: "Publication") -> None:
+    for line in publication.warnings:
+        note(f"warning: {line}")
+    if publication.damaged:
+        n = len(publication.damaged)
+        raise FilesDamaged(
+            f"{n} damaged file{'s' if n > 1 else ''} of the lake could not be published",
+            cure="the lines above name them, and what to do",
+        )
 
 
 def _forget_ticker_partitions(settings: Settings) -> None:

@@ -5,8 +5,8 @@
     root/ticker=<ticker>/<model>/current.json which version of each kind is in use; replaced atomically
 
 A folder is written under a temporary name, fsynced and renamed, so a version exists whole or not at all. Nothing is
-read from a folder before the hash of every file has been checked against the manifest. A combination's manifest names
-the versions of its parents, which are read from the same store after the same checks.
+read from a folder before the hash of every file has been checked against the manifest. An ensemble's manifest names
+the versions of its members, which are read from the same store after the same checks.
 """
 
 import hashlib
@@ -14,19 +14,20 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stock_assets.durable import is_alive, sync_file, sync_folder
+from stock_assets.forecasting.ensembles import FittedEnsemble, discover_ensembles
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.intervals import Calibration
 from stock_assets.forecasting.manifest import KINDS_IN_USE, Kind, Manifest, library_versions, major, table_row
 from stock_assets.forecasting.models import Fitted, discover
-from stock_assets.forecasting.models._combination import Combination
-from stock_assets.forecasting.stored_model import RememberingModel, StoredModel, Trained
+from stock_assets.forecasting.stored_model import StoredModel, Trained
+from stock_assets.forecasting.units import Packed
 
 _MANIFEST = "manifest.json"
 _CALIBRATION = "calibration.json"
@@ -43,17 +44,9 @@ class ArtifactStore:
 
     Attributes:
         root: folder of all models; made when the first one is written.
-        loaded: fits that are not read and checked again, by ticker, model and version; None: nothing is kept.
     """
 
     root: Path
-    loaded: dict[tuple[str, str, str], RememberingModel] | None = field(
-        default=None, compare=False, repr=False, kw_only=True
-    )
-
-    def remembering(self) -> "ArtifactStore":
-        """This store, for somebody who asks for the same fits again and again: each is read once, and remembers."""
-        return replace(self, loaded={})
 
     def folder(self, ticker: str, model: str, version: str) -> Path:
         """Where a version is kept, whether it exists or not."""
@@ -135,27 +128,31 @@ class ArtifactStore:
         Raises:
             ArtifactMismatch: as `manifest`.
         """
-        if self.loaded is None:
-            return self._read(ticker, model, version)
-        address = ticker, model, version
-        if address not in self.loaded:
-            self.loaded[address] = RememberingModel.of(self._read(*address))
-        return self.loaded[address]
-
-    def _read(self, ticker: str, model: str, version: str) -> StoredModel:
         manifest = self.manifest(ticker, model, version)
         folder = self.folder(ticker, model, version)
         calibration = Calibration.from_json(json.loads((folder / _CALIBRATION).read_text()))
-        return StoredModel(
-            self._load_fitted(folder, manifest), calibration, manifest, pd.read_parquet(folder / _OUT_OF_FOLD)
-        )
+        fitted = self._fitted(folder, manifest)
+        return StoredModel(fitted, calibration, manifest, pd.read_parquet(folder / _OUT_OF_FOLD))
 
-    def _load_fitted(self, folder: Path, manifest: Manifest) -> Fitted:
-        model = discover()[manifest.model]
-        if not issubclass(model, Combination):
-            return model.load(folder, manifest.settings)
-        parents = [self.load(manifest.ticker, name, version) for name, version in manifest.parents.items()]
-        return model.load(folder, manifest.settings, parents)
+    def packed(self, ticker: str, model: str, version: str) -> Packed:
+        """A model's own files, to be asked elsewhere.
+
+        Raises:
+            ArtifactMismatch: as `manifest`.
+        """
+        return self._packed(self.folder(ticker, model, version), self.manifest(ticker, model, version))
+
+    def _fitted(self, folder: Path, manifest: Manifest) -> Fitted:
+        ensemble = discover_ensembles().get(manifest.model)
+        if ensemble is None:
+            return self._packed(folder, manifest)
+        members = [self.load(manifest.ticker, name, version) for name, version in manifest.parents.items()]
+        return FittedEnsemble.load(folder, ensemble(**manifest.settings), members)
+
+    def _packed(self, folder: Path, manifest: Manifest) -> Packed:
+        own = sorted(manifest.files.keys() - {_CALIBRATION, _OUT_OF_FOLD})
+        files = {name: (folder / name).read_bytes() for name in own}
+        return Packed(discover()[manifest.model](**manifest.settings), files)
 
     def set_current(self, ticker: str, model: str, versions: Mapping[Kind, str]) -> None:
         """Point at the versions in use, all kinds at once."""

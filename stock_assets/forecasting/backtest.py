@@ -24,14 +24,13 @@ from stock_assets.forecasting.findings import Finding
 from stock_assets.forecasting.history import training_window
 from stock_assets.forecasting.manifest import table_row
 from stock_assets.forecasting.models import Forecaster, Progress, quiet
-from stock_assets.forecasting.models._combination import Combination
-from stock_assets.forecasting.parents import check_parents, of_fold
 from stock_assets.forecasting.predictions import check_predictions, predict_sessions
 from stock_assets.forecasting.sessions import next_session
 from stock_assets.forecasting.splits import MIN_TRAIN, check_splits
 from stock_assets.forecasting.stored_model import StoredModel
-from stock_assets.forecasting.training import fit_fold
-from stock_assets.forecasting.tuning import search
+from stock_assets.forecasting.training import fitting_fold
+from stock_assets.forecasting.tuning import searching
+from stock_assets.forecasting.units import Steps, drive, together
 
 Window = Literal["expanding", "rolling"]
 
@@ -145,7 +144,7 @@ def plan_folds(features: pd.DataFrame, plan: Plan) -> list[Fold]:
     return folds
 
 
-def run_backtest(
+def backtesting(
     forecaster: Forecaster,
     history: pd.DataFrame,
     folds: Sequence[Fold],
@@ -155,9 +154,8 @@ def run_backtest(
     store: ArtifactStore,
     now: Callable[[], datetime],
     tune: int = 0,
-    parents: pd.DataFrame | None = None,
     progress: Progress = quiet,
-) -> Backtest:
+) -> Steps[Backtest]:
     """Fit where a fold has a fit of its own, and predict each fold. Fits that the store has are not repeated.
 
     Args:
@@ -167,32 +165,68 @@ def run_backtest(
         ticker: symbol.
         calendar: exchange calendar name.
         store: where fits are kept.
-        now: clock, aware; asked when a fit ends.
+        now: clock, aware; asked when a fit is written down.
         tune: trials of a search for settings within each fit's own training window; 0 for none.
-        parents: rows of table `backtest_folds` of the models it combines; None for a model that combines none.
         progress: told which fold is at work, and what the model says.
 
     Raises:
         TooFewRows: too few rows for the model or for its calibration.
-        NotTrained: a model that is to be combined was not backtested on these very folds.
     """
     following = next_session(calendar, history["session"].iloc[-1].date())
     lead = _position(history, folds[0].train[0])
-    predictions, rows, trials = [], [], []
+    trials, work = [], []
     for fold in folds:
         say = _prefixed(progress, f"fold {fold.number + 1}/{len(folds)}")
+        if not fold.refitted:
+            continue
+        known, learned = _window(history, fold, lead)
+        found = yield from searching(forecaster, known, learned, ticker=ticker, budget=tune, store=store, progress=say)
+        trials.append(found.trials)
+        asked = history[history["session"] <= _last_asked(folds, fold)]
+        work.append(
+            fitting_fold(
+                found.forecaster, known, learned, asked=asked, ticker=ticker, store=store, now=now, progress=say
+            )
+        )
+    fits = iter((yield from together(work)))
+    predictions, rows = [], []
+    for fold in folds:
         if fold.refitted:
-            known, learned = _window(history, fold, lead)
-            ready = forecaster if parents is None else _with_parents(forecaster, parents, fold, history, store, lead)
-            found = search(ready, known, learned, ticker=ticker, budget=tune, store=store, progress=say)
-            fit = fit_fold(found.forecaster, known, learned, ticker=ticker, store=store, now=now, progress=say)
-            trials.append(found.trials)
-        role = pd.Series("test", index=fold.test)
-        predicted = predict_sessions(fit, history, role, ticker=ticker, fold=fold.name, following=following)
-        say(f"{len(predicted)} sessions predicted from {fold.test[0]:%Y-%m-%d}")
+            fit, raw = next(fits)
+        published = np.full(len(history), np.nan)
+        published[: len(raw)] = fit.publish(raw)
+        predicted = predict_sessions(
+            fit,
+            history,
+            pd.Series("test", index=fold.test),
+            ticker=ticker,
+            fold=fold.name,
+            following=following,
+            published=published,
+        )
         predictions.append(predicted)
-        rows.append(_row(fold, fit, predicted))
+        rows.append(fold_row(fold, fit, predicted))
     return Backtest(pd.concat(predictions, ignore_index=True), pd.DataFrame(rows), pd.concat(trials, ignore_index=True))
+
+
+def run_backtest(forecaster: Forecaster, history: pd.DataFrame, folds: Sequence[Fold], **options: Any) -> Backtest:
+    """`backtesting` in this process; arguments and errors are its."""
+    return drive(backtesting(forecaster, history, folds, **options))
+
+
+def _last_asked(folds: Sequence[Fold], fitted: Fold) -> pd.Timestamp:
+    """Last session predicted by the fit of a fold: that of the last fold before the next one with a fit of its own."""
+    last = fitted
+    for fold in folds[fitted.number + 1 :]:
+        if fold.refitted:
+            break
+        last = fold
+    return last.test[-1]
+
+
+def training_rows(history: pd.DataFrame, fold: Fold) -> Rows:
+    """Positions in a history of the labels that a fold learns from."""
+    return np.flatnonzero(history["session"].isin(fold.train))
 
 
 def as_splits(folds: Sequence[Fold], features: pd.DataFrame) -> pd.DataFrame:
@@ -240,23 +274,12 @@ def _window(history: pd.DataFrame, fold: Fold, lead: int) -> tuple[pd.DataFrame,
     return known, np.flatnonzero(known["session"].isin(fold.train))
 
 
-def _with_parents(
-    forecaster: Forecaster, parents: pd.DataFrame, fold: Fold, history: pd.DataFrame, store: ArtifactStore, lead: int
-) -> Forecaster:
-    """The combination with its parents' fits of this fold at hand; any other model as it is."""
-    if not isinstance(forecaster, Combination):
-        return forecaster
-    bound = forecaster.combining(of_fold(forecaster, parents, fold.name, fold.test[0], store=store))
-    rows = np.flatnonzero(history["session"].isin(fold.train))
-    check_parents(bound, "backtest", history, rows, lead=lead)
-    return bound
-
-
 def _position(history: pd.DataFrame, session: pd.Timestamp) -> int:
     return int(history["session"].searchsorted(session))
 
 
-def _row(fold: Fold, fit: StoredModel, predicted: pd.DataFrame) -> dict[str, Any]:
+def fold_row(fold: Fold, fit: StoredModel, predicted: pd.DataFrame) -> dict[str, Any]:
+    """The row of table `backtest_folds` of a fold: what was fitted on what, and how it did."""
     made = table_row(fit.manifest)
     scores = predicted["actual"], predicted["predicted"], predicted["naive"]
     return {

@@ -37,7 +37,7 @@ def outdated_backtests(
         except ArtifactMismatch as error:
             found[str(model)] = f"a fit cannot be read: {error.problem}"
             continue
-        searched = discover()[model].search_space if model in tuned else ()
+        searched = discover()[model].search_space if model in tuned and model in discover() else ()
         if changed := _differences(final, walked, searched):
             found[str(model)] = f"other {', '.join(changed)}"
     return found

@@ -14,17 +14,14 @@ import pandas as pd
 from stock_assets.forecasting.features import FEATURES, WARM_UP, compute_features
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.intervals import LEVELS
-from stock_assets.forecasting.models import Forecaster, discover
-from stock_assets.forecasting.models._network import NetworkForecaster
 from stock_assets.forecasting.predictions import predict_sessions
 from stock_assets.forecasting.stored_model import StoredModel
+from stock_assets.forecasting.tolerance import tolerance_of
 
 Compute = Callable[[pd.DataFrame], pd.DataFrame]
 
 _SHARES = (0.5, 0.85)
 """Where the history is cut, and once more before its last session: a leak of one session shows in every cut."""
-_NETWORK_TOLERANCE = 1e-6
-"""Networks answer one row alone and in a batch with rounding differences (4e-9 was measured)."""
 _SHOCK = 0.05
 
 
@@ -137,7 +134,7 @@ def examine_predictions(
     moved = {"predictions_truncated": 0.0, "predictions_perturbed": 0.0}
     tolerance = 0.0
     for fit in fits:
-        tolerance = _tolerance(type(fit.fitted.forecaster))
+        tolerance = tolerance_of(fit.manifest)
         full = _answers(fit, history)
         for name, others in (("predictions_truncated", truncated), ("predictions_perturbed", perturbed)):
             for place, other in zip(places, others, strict=True):
@@ -169,13 +166,6 @@ def _answers(fit: StoredModel, history: pd.DataFrame) -> pd.DataFrame:
     following = (history["session"].iloc[-1] + pd.Timedelta(days=1)).date()
     rows = predict_sessions(fit, history, asked, ticker=fit.manifest.ticker, fold="live", following=following)
     return rows.assign(**{name: np.log(rows[name] / rows["naive"]) for name in _ANSWERS[1:]})
-
-
-def _tolerance(model: type[Forecaster]) -> float:
-    """Zero, but for networks and what combines them."""
-    parents = [discover()[name] for name in model.parents]
-    is_network = issubclass(model, NetworkForecaster) or any(_tolerance(parent) for parent in parents)
-    return _NETWORK_TOLERANCE if is_network else 0.0
 
 
 def _differences(

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stock_assets.forecasting.intervals import Calibration
-from stock_assets.forecasting.models._base import Floats, Target
+from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.shrinkage import Shrinkage
 from stock_assets.forecasting.volatility import forecast_volatility
 
@@ -49,7 +49,7 @@ def asked_rows(history: pd.DataFrame, predicted: Floats, rows: NDArray[np.intp])
     )
 
 
-def measure(asked: pd.DataFrame, target: Target) -> Shrinkage | None:
+def measure(asked: pd.DataFrame, target: str) -> Shrinkage | None:
     """How far raw predictions are to be believed. None for the reference formulation, which is shown as it is."""
     if target == "price":
         return None

@@ -13,9 +13,10 @@ from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.features import features_version
 from stock_assets.forecasting.findings import Finding, Severity
 from stock_assets.forecasting.intervals import LEVELS
+from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.sessions import next_session
 from stock_assets.forecasting.splits import HOLDOUT, LIVE, roles, scheme_of
-from stock_assets.forecasting.stored_model import StoredModel, Trained
+from stock_assets.forecasting.stored_model import Answered, StoredModel, Trained
 from stock_assets.forecasting.volatility import forecast_volatility
 
 _SCORED = ("validation", "test")
@@ -29,6 +30,7 @@ def predict_all(
     ticker: str,
     calendar: str,
     fold: str = HOLDOUT,
+    answered: Answered | None = None,
 ) -> pd.DataFrame:
     """Everything one model has to say about one ticker.
 
@@ -39,6 +41,7 @@ def predict_all(
         ticker: symbol.
         calendar: exchange calendar name, which knows the session after the last bar.
         fold: fold the evaluated fit was made on.
+        answered: what each fit says of every row of `history`, where that is known already; else they are asked.
 
     Returns:
         Rows of table `predictions`: validation and test by the evaluated fit, and every session since the final fit's
@@ -53,15 +56,30 @@ def predict_all(
     role = roles(splits, fold)
     following = next_session(calendar, history["session"].iloc[-1].date())
     asked = role[role.isin(_SCORED)] if _learned_from(trained.evaluated, role) else role.iloc[:0]
-    scored = predict_sessions(trained.evaluated, history, asked, ticker=ticker, fold=fold, following=following)
-    live = predict_live(trained.final, history, ticker=ticker, following=following)
+    said = {
+        fit.manifest.kind: fit.publish(answered[fit.manifest.kind]) if answered else None
+        for fit in (trained.evaluated, trained.final)
+    }
+    scored = predict_sessions(
+        trained.evaluated,
+        history,
+        asked,
+        ticker=ticker,
+        fold=fold,
+        following=following,
+        published=said["evaluated"],
+    )
+    live = predict_live(trained.final, history, ticker=ticker, following=following, published=said["final"])
     return pd.concat([scored, live], ignore_index=True)
 
 
-def predict_live(final: StoredModel, history: pd.DataFrame, *, ticker: str, following: date) -> pd.DataFrame:
+def predict_live(
+    final: StoredModel, history: pd.DataFrame, *, ticker: str, following: date, published: Floats | None = None
+) -> pd.DataFrame:
     """Predict from every session since the final fit's last label; arguments as for `predict_sessions`, fold `live`."""
     since = history["session"][history["session"] > pd.Timestamp(final.manifest.train_end)]
-    return predict_sessions(final, history, pd.Series(LIVE, index=since), ticker=ticker, fold=LIVE, following=following)
+    asked = pd.Series(LIVE, index=since)
+    return predict_sessions(final, history, asked, ticker=ticker, fold=LIVE, following=following, published=published)
 
 
 def _learned_from(model: StoredModel, role: "pd.Series[str]") -> bool:
@@ -93,6 +111,7 @@ def predict_sessions(
     ticker: str,
     fold: str,
     following: date,
+    published: Floats | None = None,
 ) -> pd.DataFrame:
     """Predict the session after each of the sessions asked for.
 
@@ -103,6 +122,7 @@ def predict_sessions(
         ticker: symbol.
         fold: name of the fold, written into the rows.
         following: the exchange's session after the last one of `history`.
+        published: what the fit publishes of every row of `history`, where that is known already; else it is asked.
 
     Returns:
         Rows of table `predictions` in ascending order. A session that the model cannot predict (too little context) has
@@ -111,7 +131,7 @@ def predict_sessions(
     """
     close = history["close"]
     volatility = forecast_volatility(history)
-    predicted = model.predict(history)
+    predicted = model.predict(history) if published is None else published
     actual = history["target_log_return"]
     frame = pd.DataFrame(
         {

@@ -16,14 +16,11 @@ from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.manifest import Manifest, hash_rows
-from stock_assets.forecasting.models import discover
-from stock_assets.forecasting.models._network import NetworkForecaster
 from stock_assets.forecasting.predictions import predict_live, require_same_features
 from stock_assets.forecasting.prices import build_prices
 from stock_assets.forecasting.stored_model import StoredModel
+from stock_assets.forecasting.tolerance import tolerance_of
 
-NETWORK_TOLERANCE = 1e-6
-"""How far two predictions of one network may differ: kernels add in an order of their own."""
 ANY_DAY = "24/7"
 """Calendar where the ticker's own is no longer known: it leaves no bar out; the hash tells whether that was right."""
 _NUMBERS = (
@@ -173,12 +170,6 @@ def reproduce(model: StoredModel, bars: KnownBars, forecast: pd.Series) -> Repro
     names = list(_NUMBERS)
     numbers = pd.DataFrame({"then": forecast[names].astype(float), "again": made.iloc[-1][names].astype(float)})
     return Reproduction(numbers, tolerance_of(model.manifest))
-
-
-def tolerance_of(manifest: Manifest) -> float:
-    """How far a forecast made again may be from the first: 0 unless a network has a part in it."""
-    names = (manifest.model, *manifest.parents)
-    return NETWORK_TOLERANCE if any(issubclass(discover()[name], NetworkForecaster) for name in names) else 0.0
 
 
 def _search(

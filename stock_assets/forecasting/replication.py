@@ -22,7 +22,8 @@ from stock_assets.forecasting.models._base import Target
 from stock_assets.forecasting.predictions import predict_sessions
 from stock_assets.forecasting.sessions import next_session
 from stock_assets.forecasting.splits import HOLDOUT, holdout_splits, roles
-from stock_assets.forecasting.training import fit_fold
+from stock_assets.forecasting.training import fitting_fold
+from stock_assets.forecasting.units import drive
 
 TICKER = "AAPL"
 FIRST_SESSION, LAST_SESSION = date(2020, 10, 5), date(2025, 10, 3)
@@ -172,15 +173,17 @@ class _Run:
         """The test rows of one model, in money of adjusted close."""
         role = roles(self.splits)
         forecaster = self._forecaster(model, target)
-        fit = fit_fold(
+        work = fitting_fold(
             forecaster,
             self.history,
             np.flatnonzero(self.history["session"].map(role) == "train"),
+            asked=self.history,
             ticker=self.ticker,
             store=self.store,
             now=self.now,
             progress=lambda message: self.progress(f"{model}, {_FORMULATIONS[target]}: {message}"),
         )
+        fit, raw = drive(work)
         rows = predict_sessions(
             fit,
             self.history,
@@ -188,6 +191,7 @@ class _Run:
             ticker=self.ticker,
             fold=HOLDOUT,
             following=next_session(self.calendar, self.history["session"].iloc[-1].date()),
+            published=fit.publish(raw),
         )
         return self._in_adjusted_close(rows)
 

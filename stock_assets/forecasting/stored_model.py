@@ -1,15 +1,18 @@
 """A fit as the store gives it out, and both fits of a model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from stock_assets.forecasting.intervals import Calibration
-from stock_assets.forecasting.manifest import Manifest
+from stock_assets.forecasting.manifest import Kind, Manifest
 from stock_assets.forecasting.models import Fitted
 from stock_assets.forecasting.models._base import Floats
+
+Answered = Mapping[Kind, Floats]
+"""Kind of fit → its raw log return for every row of a history, shape (len(history),)."""
 
 
 @dataclass(frozen=True)
@@ -30,31 +33,13 @@ class StoredModel:
     manifest: Manifest
     out_of_fold: pd.DataFrame = field(compare=False, repr=False)
 
-    def predict(self, history: pd.DataFrame) -> Floats:
-        """Predicted log return to the next session of every row, shape (len(history),): shrinkage times the raw one."""
-        return np.asarray(self.manifest.shrink * self.fitted.predict(history))
-
-
-@dataclass(frozen=True)
-class RememberingModel(StoredModel):
-    """A stored fit that keeps its newest answer: a combination asks its parents what they were asked themselves.
-
-    Attributes:
-        answered: the newest history it was asked for and what it said; empty before.
-    """
-
-    answered: list[tuple[pd.DataFrame, Floats]] = field(default_factory=list, compare=False, repr=False)
-
-    @classmethod
-    def of(cls, model: StoredModel) -> Self:
-        """`model`, which remembers from now on."""
-        return cls(model.fitted, model.calibration, model.manifest, model.out_of_fold)
+    def publish(self, raw: Floats) -> Floats:
+        """What is published of raw predictions: shrinkage times them."""
+        return np.asarray(self.manifest.shrink * raw)
 
     def predict(self, history: pd.DataFrame) -> Floats:
-        """As `StoredModel.predict`; computed once for histories that are equal in every value."""
-        if not self.answered or not self.answered[0][0].equals(history):
-            self.answered[:] = [(history.copy(), super().predict(history))]
-        return self.answered[0][1].copy()
+        """Predicted log return to the next session of every row, shape (len(history),), as published."""
+        return self.publish(self.fitted.predict(history))
 
 
 @dataclass(frozen=True)

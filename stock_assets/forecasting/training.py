@@ -4,13 +4,12 @@
     train                → evaluated fit ──────────────────┴→ predicts validation and test
     all labelled rows    → final fit, calibrated with those scores and the evaluated fit's on validation and test
 
-Nothing here chooses settings, and nothing of validation or test reaches the evaluated fit. A combination has no folds
-of its own: it is calibrated on the mean of what its parents said on theirs.
+Nothing here chooses settings, and nothing of validation or test reaches the evaluated fit. No fit needs another's
+result, so all of them are given out together (`units.py`); only what is written down about them follows in order.
 """
 
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,13 +24,12 @@ from stock_assets.forecasting.errors import TooFewRows
 from stock_assets.forecasting.intervals import Calibration
 from stock_assets.forecasting.manifest import Kind, Manifest, hash_rows, library_versions
 from stock_assets.forecasting.models import Forecaster, Progress, quiet
-from stock_assets.forecasting.models._base import Fitted, Floats
-from stock_assets.forecasting.models._combination import Combination
+from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.out_of_sample import Calibrated, as_published, asked_rows, measure, score
-from stock_assets.forecasting.parents import check_parents, in_use
 from stock_assets.forecasting.shrinkage import Shrinkage
 from stock_assets.forecasting.splits import HOLDOUT, roles
-from stock_assets.forecasting.stored_model import StoredModel, Trained
+from stock_assets.forecasting.stored_model import Answered, StoredModel, Trained
+from stock_assets.forecasting.units import AskUnit, Fit, FitUnit, Packed, Steps, Unit, drive
 
 _PURGED = 1
 """Sessions left out between an inner fold's training rows and the rows it predicts."""
@@ -41,7 +39,7 @@ def _nobody_listens() -> None:
     """A start that nobody wants to know of."""
 
 
-def train(
+def training(
     forecaster: Forecaster,
     history: pd.DataFrame,
     splits: pd.DataFrame,
@@ -52,61 +50,113 @@ def train(
     fold: str = HOLDOUT,
     progress: Progress = quiet,
     starting: Callable[[], None] = _nobody_listens,
-) -> Trained:
-    """Fit one model for one ticker, twice, and make the two fits the ones in use.
+) -> Steps[tuple[Trained, Answered]]:
+    """Fit one model for one ticker, twice, make the two fits the ones in use, and ask both about the whole history.
 
     Args:
         forecaster: the model and its settings.
         history: the ticker's whole history (`build_history`). Rows before the first train row are inputs.
         splits: the ticker's rows of table `splits`.
         ticker: symbol.
-        store: where fits are kept; those it already has are loaded, not repeated. A combination finds there the fits of
-            its parents that are in use.
-        now: clock, aware; asked when a fit ends.
+        store: where fits are kept; those it already has are asked, not repeated.
+        now: clock, aware; asked when a fit is written down.
         fold: which fold's boundaries to use.
-        progress: told what is being done.
-        starting: called before each fit that is made, not for one that the store has.
+        progress: told what was done.
+        starting: called before fits are made, not where the store has both.
+
+    Returns:
+        The fits, and what each says of every row of `history`.
 
     Raises:
         TooFewRows: too little history for the model or for its calibration.
-        NotTrained: a model that is to be combined has no fit on these very rows.
     """
     role = roles(splits, fold).reindex(pd.DatetimeIndex(history["session"])).to_numpy(dtype=object)
-    job = _Job(forecaster, history, role, ticker, store, now, progress, starting)
-    evaluated = job.with_parents("evaluated", job.train_rows).on_train_rows("evaluated")
-    final = job.with_parents("final", job.labelled_rows).final(evaluated)
-    store.set_current(
-        ticker, forecaster.name, {"evaluated": evaluated.manifest.version, "final": final.manifest.version}
-    )
-    return Trained(evaluated, final)
+    job = _Job(forecaster, history, role, ticker, store, now, progress)
+    evaluated = job.address("evaluated", job.train_rows)
+    # The final fit's intervals depend on the evaluated fit's, so its address does too.
+    final = job.address("final", job.labelled_rows, evaluated=evaluated)
+    is_new = {version for version in (evaluated, final) if not job.has(version)}
+    if is_new:
+        starting()
+    units = {
+        "final": job.fit(job.labelled_rows) if final in is_new else job.ask(final),
+        "evaluated": job.fit(job.train_rows) if evaluated in is_new else job.ask(evaluated),
+        **(job.calibration_units(job.train_rows) if evaluated in is_new else {}),
+    }
+    results = dict(zip(units, (yield list(units.values())), strict=True))
+    first = job.keep_calibrated("evaluated", evaluated, job.train_rows, results) if evaluated in is_new else None
+    first = first or job.found("evaluated", evaluated)
+    answered: Answered = {"evaluated": results["evaluated"].predicted, "final": results["final"].predicted}
+    second = job.keep_final(final, first, results["final"], answered) if final in is_new else job.found("final", final)
+    store.set_current(ticker, forecaster.name, {"evaluated": evaluated, "final": final})
+    return Trained(first, second), answered
 
 
-def fit_fold(
+def asking(store: ArtifactStore, ticker: str, model: str, history: pd.DataFrame) -> Steps[tuple[Trained, Answered]]:
+    """Ask both fits in use about a whole history, without fitting anything.
+
+    Raises:
+        ArtifactMismatch: the model was never trained for this ticker, or a fit cannot be used.
+    """
+    trained = store.load_current(ticker, model)
+    units = {
+        kind: AskUnit(store.packed(ticker, model, fit.manifest.version), history)
+        for kind, fit in (("evaluated", trained.evaluated), ("final", trained.final))
+    }
+    said = dict(zip(units, (yield list(units.values())), strict=True))
+    return trained, {"evaluated": said["evaluated"].predicted, "final": said["final"].predicted}
+
+
+def train(forecaster: Forecaster, history: pd.DataFrame, splits: pd.DataFrame, **options: Any) -> Trained:
+    """`training` in this process; arguments and errors are its."""
+    trained, _ = drive(training(forecaster, history, splits, **options))
+    return trained
+
+
+def fitting_fold(
     forecaster: Forecaster,
-    history: pd.DataFrame,
+    known: pd.DataFrame,
     rows: Rows,
     *,
+    asked: pd.DataFrame,
     ticker: str,
     store: ArtifactStore,
     now: Callable[[], datetime],
     progress: Progress = quiet,
-) -> StoredModel:
+) -> Steps[tuple[StoredModel, Floats]]:
     """Fit one model once, calibrated on inner folds of its training rows: a fit of the walk-forward backtest.
 
     Args:
-        forecaster: the model and its settings; a combination with its parents' fits of this fold at hand.
-        rows: positions in `history` of the labels to learn from, ascending. Nothing after the last of them is seen, and
-            earlier rows of `history` are inputs.
+        forecaster: the model and its settings.
+        known: history that the fit may look at.
+        rows: positions in `known` of the labels to learn from, ascending. Nothing after the last of them is seen, and
+            earlier rows are inputs.
+        asked: history to predict.
 
-    Other arguments are those of `train`. The store keeps the fit as kind `backtest`; no pointer is moved.
+    Other arguments are those of `training`. The store keeps the fit as kind `backtest`; no pointer is moved.
+
+    Returns:
+        The fit, and what it says of every row of `asked`.
 
     Raises:
         TooFewRows: too few rows for the model or for its calibration.
-        NotTrained: the models that are to be combined are not at hand.
     """
-    role = np.full(len(history), None, dtype=object)
+    role = np.full(len(known), None, dtype=object)
     role[rows] = "train"
-    return _Job(forecaster, history, role, ticker, store, now, progress).on_train_rows("backtest")
+    job = _Job(forecaster, known, role, ticker, store, now, progress)
+    version = job.address("backtest", rows)
+    if job.has(version):
+        (answer,) = yield [job.ask(version, asked)]
+        return job.found("backtest", version), answer.predicted
+    units: dict[str, Unit] = {"evaluated": job.fit(rows, asked), **job.calibration_units(rows)}
+    results = dict(zip(units, (yield list(units.values())), strict=True))
+    return job.keep_calibrated("backtest", version, rows, results), results["evaluated"].predicted
+
+
+def fit_fold(forecaster: Forecaster, known: pd.DataFrame, rows: Rows, **options: Any) -> StoredModel:
+    """`fitting_fold` in this process, asked about nothing later; arguments and errors are its."""
+    fit, _ = drive(fitting_fold(forecaster, known, rows, asked=known.iloc[: rows[-1] + 1], **options))
+    return fit
 
 
 @dataclass(frozen=True)
@@ -118,7 +168,6 @@ class _Job:
     store: ArtifactStore
     now: Callable[[], datetime]
     progress: Progress
-    starting: Callable[[], None] = _nobody_listens
 
     @property
     def train_rows(self) -> Rows:
@@ -131,53 +180,65 @@ class _Job:
         first = self.train_rows[0]
         return np.asarray(first + np.flatnonzero(np.isfinite(self._actual[first:])))
 
-    def with_parents(self, kind: Kind, rows: Rows) -> "_Job":
-        """This job with the fits in use that the model combines, if any, proven to have learned from `rows`."""
-        if not isinstance(self.forecaster, Combination):
-            return self
-        fits = in_use(self.forecaster, kind, ticker=self.ticker, store=self.store)
-        bound = self.forecaster.combining(fits)
-        check_parents(bound, kind, self.history, rows, lead=int(rows[0]))
-        return replace(self, forecaster=bound)
+    def address(self, kind: Kind, rows: Rows, **inputs: Any) -> str:
+        """Version of the fit on these rows."""
+        return address(self.forecaster, self._known(rows), rows, ticker=self.ticker, kind=kind, inputs=inputs)
 
-    def on_train_rows(self, kind: Kind) -> StoredModel:
-        """The fit on train rows, calibrated on inner folds of them."""
-        return self._fit_once(kind, self.train_rows, self._calibrate_on_train_rows, inputs={})
+    def has(self, version: str) -> bool:
+        """Whether the store has this fit, complete and unchanged."""
+        return self.store.verifies(self.ticker, self.forecaster.name, version)
 
-    def final(self, evaluated: StoredModel) -> StoredModel:
-        """The fit on all labelled rows, calibrated on everything the evaluated fit never learned from."""
-        # Its intervals depend on the evaluated fit's, so its address does too.
-        return self._fit_once(
-            "final",
-            self.labelled_rows,
-            lambda _: self._calibrate_on_later_rows(evaluated),
-            inputs={"evaluated": evaluated.manifest.version},
-        )
+    def found(self, kind: Kind, version: str) -> StoredModel:
+        """A fit that was made before."""
+        self.progress(f"{kind} fit {version} is in the store already")
+        return self.store.load(self.ticker, self.forecaster.name, version)
 
-    def _fit_once(
-        self,
-        kind: Kind,
-        rows: Rows,
-        calibrate: Callable[[Rows], Calibrated],
-        inputs: Mapping[str, Any],
+    def fit(self, rows: Rows, asked: pd.DataFrame | None = None) -> FitUnit:
+        """Learn from these rows, and be asked about a history (by default the whole of this one)."""
+        return FitUnit(self.forecaster, self._known(rows), self.history if asked is None else asked)
+
+    def ask(self, version: str, asked: pd.DataFrame | None = None) -> AskUnit:
+        """Ask a fit that the store has."""
+        packed = self.store.packed(self.ticker, self.forecaster.name, version)
+        return AskUnit(packed, self.history if asked is None else asked)
+
+    def calibration_units(self, rows: Rows) -> Mapping[str, FitUnit]:
+        """Fits on inner folds of the training rows, each asked about the block that follows; the longest first."""
+        folds = list(enumerate(inner_folds(rows, self.forecaster)))
+        return {
+            _fold_name(number): FitUnit(
+                self.forecaster, self._known(learn), self.history.iloc[: ask[-1] + 1], is_kept=False
+            )
+            for number, (learn, ask) in reversed(folds)
+        }
+
+    def keep_calibrated(self, kind: Kind, version: str, rows: Rows, results: Mapping[str, Fit]) -> StoredModel:
+        """Write down a fit on train rows, calibrated on its inner folds."""
+        folds = inner_folds(rows, self.forecaster)
+        predicted = np.full(len(self.history), np.nan)
+        for number, (_, ask) in enumerate(folds):
+            fold = results[_fold_name(number)]
+            predicted[ask] = fold.predicted[ask]
+            self.progress(f"calibration fold {number + 1}/{len(folds)}: {fold.seconds:.1f} s")
+        asked = asked_rows(self.history, predicted, np.concatenate([ask for _, ask in folds]))
+        shrunk = measure(asked, self.forecaster.target)
+        published = as_published(asked, shrunk)
+        fit = results["evaluated"]
+        seconds = fit.seconds + sum(results[_fold_name(number)].seconds for number in range(len(folds)))
+        return self._keep(kind, version, rows, fit, Calibrated(shrunk, score(published), published), seconds)
+
+    def keep_final(self, version: str, evaluated: StoredModel, fit: Fit, answered: Answered) -> StoredModel:
+        """Write down the fit on all labelled rows, calibrated on everything the evaluated fit never learned from."""
+        rows = np.flatnonzero(np.isin(self.role, ["validation", "test"]))
+        asked = asked_rows(self.history, answered["evaluated"], rows)
+        calibrated = calibrate_later(evaluated, asked)
+        return self._keep("final", version, self.labelled_rows, fit, calibrated, fit.seconds)
+
+    def _keep(
+        self, kind: Kind, version: str, rows: Rows, fit: Fit, calibrated: Calibrated, seconds: float
     ) -> StoredModel:
-        inputs = {**inputs, "parents": self._parents()}
-        version = address(self.forecaster, self._known(rows), rows, ticker=self.ticker, kind=kind, inputs=inputs)
-        if self.store.verifies(self.ticker, self.forecaster.name, version):
-            self.progress(f"{kind} fit {version} is in the store already")
-            return self.store.load(self.ticker, self.forecaster.name, version)
-        self.starting()
-        started = time.perf_counter()
-        calibrated = calibrate(rows)
-        self.progress(f"{kind} fit on {len(rows)} sessions")
-        fitted = self.forecaster.fit(self._known(rows), self.progress)
-        manifest = self._manifest(kind, version, rows, calibrated, fit_seconds=time.perf_counter() - started)
-        return self.store.save(StoredModel(fitted, calibrated.calibration, manifest, calibrated.out_of_fold))
-
-    def _manifest(
-        self, kind: Kind, version: str, rows: Rows, calibrated: Calibrated, *, fit_seconds: float
-    ) -> Manifest:
-        return Manifest(
+        self.progress(f"{kind} fit on {len(rows)} sessions: {fit.seconds:.1f} s")
+        manifest = Manifest(
             ticker=self.ticker,
             model=self.forecaster.name,
             version=version,
@@ -192,55 +253,19 @@ class _Job:
             train_start=self._session(rows[0]),
             train_end=self._session(rows[-1]),
             n_train=len(rows),
-            splits=self._boundaries(),
+            splits=boundaries(self.history, self.role),
             shrinkage=calibrated.shrinkage.to_json() if calibrated.shrinkage else None,
-            interval_quantiles={str(level): calibrated.calibration.quantile(level) for level in intervals.LEVELS},
-            parents=self._parents(),
+            interval_quantiles=quantiles(calibrated.calibration),
+            parents={},
             fitted_at=self.now().isoformat(),
-            fit_seconds=fit_seconds,
+            fit_seconds=seconds,
             files={},
         )
-
-    def _parents(self) -> dict[str, str]:
-        fits = self.forecaster.of if isinstance(self.forecaster, Combination) else ()
-        return {parent.manifest.model: parent.manifest.version for parent in fits}
+        fitted = Packed(self.forecaster, fit.files)
+        return self.store.save(StoredModel(fitted, calibrated.calibration, manifest, calibrated.out_of_fold))
 
     def _known(self, rows: Rows) -> pd.DataFrame:
         return self.history.iloc[: rows[-1] + 1]
-
-    def _calibrate_on_train_rows(self, rows: Rows) -> Calibrated:
-        if isinstance(self.forecaster, Combination):
-            asked = self.forecaster.predict_out_of_fold()
-        else:
-            asked = self._predict_inner_folds(rows)
-        shrunk = measure(asked, self.forecaster.target)
-        published = as_published(asked, shrunk)
-        return Calibrated(shrunk, score(published), published)
-
-    def _predict_inner_folds(self, rows: Rows) -> pd.DataFrame:
-        folds = inner_folds(rows, self.forecaster)
-        predicted = np.full(len(self.history), np.nan)
-        for number, (learn, ask) in enumerate(folds, start=1):
-            self.progress(f"calibration fold {number}/{len(folds)}")
-            fitted = self.forecaster.fit(self.history.iloc[: learn[-1] + 1], self.progress)
-            predicted[ask] = self._ask(fitted, ask)
-        return asked_rows(self.history, predicted, np.concatenate([ask for _, ask in folds]))
-
-    def _calibrate_on_later_rows(self, evaluated: StoredModel) -> Calibrated:
-        rows = np.flatnonzero(np.isin(self.role, ["validation", "test"]))
-        predicted = np.full(len(self.history), np.nan)
-        predicted[rows] = self._ask(evaluated.fitted, rows)
-        asked = asked_rows(self.history, predicted, rows)
-        later = measure(asked, self.forecaster.target)
-        earlier = evaluated.manifest.shrinkage
-        # Scores are of predictions as published: shrunk by what was known when they were made.
-        stored = Shrinkage.from_json(earlier) if earlier else None
-        scores = score(as_published(asked, stored))
-        pooled = later + stored if later and stored else None
-        return Calibrated(pooled, Calibration.pooled([evaluated.calibration, scores]), evaluated.out_of_fold)
-
-    def _ask(self, fitted: Fitted, rows: Rows) -> Floats:
-        return fitted.predict(self.history.iloc[: rows[-1] + 1])[rows]
 
     @property
     def _actual(self) -> Floats:
@@ -249,13 +274,41 @@ class _Job:
     def _session(self, row: int) -> str:
         return f"{self.history['session'].iloc[row]:%Y-%m-%d}"
 
-    def _boundaries(self) -> dict[str, list[Any]]:
-        found = {}
-        for name in ("train", "validation", "test"):
-            rows = np.flatnonzero(self.role == name)
-            if len(rows):
-                found[name] = [self._session(rows[0]), self._session(rows[-1]), len(rows)]
-        return found
+
+def calibrate_later(evaluated: StoredModel, asked: pd.DataFrame) -> Calibrated:
+    """What a final fit takes from the evaluated fit's out-of-fold rows and from its later rows together.
+
+    Args:
+        evaluated: the evaluated fit.
+        asked: what it said of validation and test, before shrinkage.
+    """
+    later = measure(asked, evaluated.manifest.target)
+    earlier = evaluated.manifest.shrinkage
+    # Scores are of predictions as published: shrunk by what was known when they were made.
+    stored = Shrinkage.from_json(earlier) if earlier else None
+    scores = score(as_published(asked, stored))
+    pooled = later + stored if later and stored else None
+    return Calibrated(pooled, Calibration.pooled([evaluated.calibration, scores]), evaluated.out_of_fold)
+
+
+def quantiles(calibration: Calibration) -> dict[str, float]:
+    """Level → half width of the interval in units of volatility, as a manifest holds them."""
+    return {str(level): calibration.quantile(level) for level in intervals.LEVELS}
+
+
+def boundaries(history: pd.DataFrame, role: NDArray[np.object_]) -> dict[str, list[Any]]:
+    """Role → [first session, last session, sessions], as a manifest holds them."""
+    session = history["session"].dt.strftime("%Y-%m-%d")
+    found = {}
+    for name in ("train", "validation", "test"):
+        rows = np.flatnonzero(role == name)
+        if len(rows):
+            found[name] = [session.iloc[rows[0]], session.iloc[rows[-1]], len(rows)]
+    return found
+
+
+def _fold_name(number: int) -> str:
+    return f"fold {number}"
 
 
 def inner_folds(rows: Rows, forecaster: Forecaster) -> list[tuple[Rows, Rows]]:

@@ -6,7 +6,7 @@ What belongs here: drawing settings, scoring them, and choosing. What does not: 
 
 import json
 import os
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, prod
 from pathlib import Path
@@ -21,7 +21,10 @@ from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.models import Forecaster, Progress, quiet
 from stock_assets.forecasting.splits import HOLDOUT, roles
 from stock_assets.forecasting.training import inner_folds
+from stock_assets.forecasting.units import Fit, FitUnit, Steps, drive
 
+_AT_ONCE = 4
+"""Trials given out together: a killed search repeats no more than these."""
 _COLUMNS: dict[str, Any] = {
     "ticker": object,
     "model": object,
@@ -49,7 +52,7 @@ class Found:
     trials: pd.DataFrame
 
 
-def search(
+def searching(
     forecaster: Forecaster,
     history: pd.DataFrame,
     rows: Rows,
@@ -58,7 +61,7 @@ def search(
     budget: int,
     store: ArtifactStore,
     progress: Progress = quiet,
-) -> Found:
+) -> Steps[Found]:
     """Try settings at random (Bergstra & Bengio 2012, Journal of Machine Learning Research 13) and choose the best.
 
     Trial 0 is the forecaster as it is given. Each setting is fitted on every inner fold of `rows` and asked for the
@@ -78,20 +81,23 @@ def search(
         TooFewRows: too few rows for the model's inner folds.
     """
     if budget == 0 or not forecaster.search_space:
-        return Found(forecaster, pd.DataFrame(columns=list(_COLUMNS)).astype(_COLUMNS))
+        return Found(forecaster, no_trials())
     known = history.iloc[: rows[-1] + 1]
     study = _study(forecaster, known, rows, ticker, budget)
     candidates = draw(forecaster, budget)
     file = store.folder(ticker, forecaster.name, f"search-{study}.json")
     done = _read(file)
-    for number in range(len(done), len(candidates)):
-        candidate = replace(forecaster, **candidates[number])
-        started = time.perf_counter()
-        loss = _loss(candidate, known, rows)
-        seconds = time.perf_counter() - started
-        done = [*done, {"loss": loss if isfinite(loss) else None, "seconds": seconds}]
+    while len(done) < len(candidates):
+        some = [replace(forecaster, **settings) for settings in candidates[len(done) :][:_AT_ONCE]]
+        units = [_fold_units(candidate, known, rows) for candidate in some]
+        results = iter((yield [unit for of in units for unit in of]))
+        for candidate, of in zip(some, units, strict=True):
+            fits = [next(results) for _ in of]
+            loss, seconds = _loss(candidate, known, rows, fits), sum(fit.seconds for fit in fits)
+            done = [*done, {"loss": loss if isfinite(loss) else None, "seconds": seconds}]
+            settings = candidates[len(done) - 1] or "the default"
+            progress(f"trial {len(done)}/{len(candidates)} loss {loss:.4e} with {settings}")
         _write(file, done)
-        progress(f"trial {number + 1}/{len(candidates)} loss {loss:.4e} with {candidates[number] or 'the default'}")
     losses = [np.inf if trial["loss"] is None else float(trial["loss"]) for trial in done]
     chosen = int(np.argmin(losses))
     table = pd.DataFrame(done).assign(
@@ -105,6 +111,16 @@ def search(
         chosen=[number == chosen for number in range(len(done))],
     )
     return Found(replace(forecaster, **candidates[chosen]), table[list(_COLUMNS)].astype(_COLUMNS))
+
+
+def search(forecaster: Forecaster, history: pd.DataFrame, rows: Rows, **options: Any) -> Found:
+    """`searching` in this process; arguments and errors are its."""
+    return drive(searching(forecaster, history, rows, **options))
+
+
+def no_trials() -> pd.DataFrame:
+    """An empty frame of table `tuning_trials`."""
+    return pd.DataFrame(columns=list(_COLUMNS)).astype(_COLUMNS)
 
 
 def train_rows(history: pd.DataFrame, splits: pd.DataFrame, fold: str = HOLDOUT) -> Rows:
@@ -129,13 +145,19 @@ def draw(forecaster: Forecaster, budget: int) -> list[dict[str, Any]]:
     return [{}, *(settings for settings in map(dict, drawn) if settings != default)][:budget]
 
 
-def _loss(forecaster: Forecaster, history: pd.DataFrame, rows: Rows) -> float:
+def _fold_units(forecaster: Forecaster, history: pd.DataFrame, rows: Rows) -> list[FitUnit]:
+    """A fit on each inner fold, asked about the block that follows."""
+    return [
+        FitUnit(forecaster, history.iloc[: learn[-1] + 1], history.iloc[: ask[-1] + 1], is_kept=False)
+        for learn, ask in inner_folds(rows, forecaster)
+    ]
+
+
+def _loss(forecaster: Forecaster, history: pd.DataFrame, rows: Rows, fits: Sequence[Fit]) -> float:
     """Mean squared error of log returns over the inner folds, each asked of a fit on what came before it."""
     actual = history["target_log_return"].to_numpy(dtype=float)
-    errors = []
-    for learn, ask in inner_folds(rows, forecaster):
-        fitted = forecaster.fit(history.iloc[: learn[-1] + 1])
-        errors.append(actual[ask] - fitted.predict(history.iloc[: ask[-1] + 1])[ask])
+    asked = [ask for _, ask in inner_folds(rows, forecaster)]
+    errors = [actual[ask] - fit.predicted[ask] for ask, fit in zip(asked, fits, strict=True)]
     return float(np.mean(np.concatenate(errors) ** 2))
 
 

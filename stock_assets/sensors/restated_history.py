@@ -4,7 +4,7 @@ import dagster as dg
 
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
-from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.ensembles import model_names
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._materialized import Materialized, materialized_since
 
@@ -49,5 +49,5 @@ def _marks(one: Materialized) -> list[dg.AssetObservation]:
             description="\n".join(_sentence(ticker, n) for ticker, n in restated.items()),
             metadata={_MARK: dg.MetadataValue.json(dict(restated)), "restated_by_run": one.run_id},
         )
-        for name in discover()
+        for name in model_names()
     ]

@@ -9,8 +9,6 @@ import dagster as dg
 import pandas as pd
 
 from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.predictions import predict_sessions
-from stock_assets.forecasting.splits import HOLDOUT, roles
 from stock_assets.forecasting.stored_model import Trained
 from stock_assets.tracking import content
 from stock_assets.tracking.parents import PARENT_TAG, RUN_TAG, parent_of
@@ -46,8 +44,14 @@ class FitTracking:
             with self._surviving(), self.store.reaching():
                 self._create()
 
-    def record(self, trained: Trained, history: pd.DataFrame, splits: pd.DataFrame, models: ArtifactStore) -> None:
-        """Write down finished fits; if they were all found in the store, only link the run that tracked them."""
+    def record(self, trained: Trained, predictions: pd.DataFrame, models: ArtifactStore) -> None:
+        """Write down finished fits; if they were all found in the store, only link the run that tracked them.
+
+        Args:
+            trained: the fits.
+            predictions: what they said, as rows of table `predictions`.
+            models: where their files are.
+        """
         if not self.store.is_on or self.problem is not None:
             return
         started = time.perf_counter()
@@ -57,7 +61,7 @@ class FitTracking:
             if self.run_id is None:
                 self._create()
             if self.is_ours:
-                self._write(trained, history, splits, models)
+                self._write(trained, predictions[predictions["role"].isin(_SCORED)], models)
         self.seconds = time.perf_counter() - started
 
     def failed(self, status: str) -> None:
@@ -113,11 +117,10 @@ class FitTracking:
         run = self.store.client.create_run(self.store.experiment_id, tags=tags, run_name=name)
         self.run_id, self.is_ours = str(run.info.run_id), True
 
-    def _write(self, trained: Trained, history: pd.DataFrame, splits: pd.DataFrame, models: ArtifactStore) -> None:
+    def _write(self, trained: Trained, predictions: pd.DataFrame, models: ArtifactStore) -> None:
         from mlflow.entities import Param, RunTag
 
         run_id, client = str(self.run_id), self.store.client
-        predictions = _scored(trained, history, splits, ticker=self.ticker)
         client.log_batch(
             run_id,
             metrics=content.measurements(trained, predictions, int(time.time() * 1000)),
@@ -139,7 +142,7 @@ def track_fit(
     model: str,
     warn: Callable[[str], object],
 ) -> Iterator[FitTracking]:
-    """Track the training of one model for one ticker inside the model's step. Whatever MLflow does, the training goes on.
+    """Track the training of one model for one ticker inside its step. Whatever MLflow does, the training goes on.
 
     Leaving with an error ends the child as FAILED, with an interruption as KILLED.
     """
@@ -153,10 +156,3 @@ def track_fit(
         tracking.failed("KILLED")
         raise
 
-
-def _scored(trained: Trained, history: pd.DataFrame, splits: pd.DataFrame, *, ticker: str) -> pd.DataFrame:
-    role = roles(splits, HOLDOUT)
-    asked = role[role.isin(_SCORED)]
-    # No asked session is the last one, whose following session only a calendar knows.
-    following = history["session"].iloc[-1].date()
-    return predict_sessions(trained.evaluated, history, asked, ticker=ticker, fold=HOLDOUT, following=following)

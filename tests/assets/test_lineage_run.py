@@ -1,5 +1,6 @@
 """The lineage on a real Dagster instance, a real lake and real bars."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -8,9 +9,10 @@ import pandas as pd
 import pytest
 
 import storage
+from stock_assets import health
 from stock_assets.definitions import defs
-from stock_assets.lineage import record_status
-from stock_assets.runs import Options, Work, execute, plan
+from stock_assets.health import Failure
+from stock_assets.universe import tickers_of_run
 from storage.publisher import Publisher
 from storage.tables import TABLES
 from tests.assets.conftest import SMALL, Desk, Writer
@@ -79,45 +81,60 @@ def test_daily_forecast_trains_nothing(finished_desk: Desk) -> None:
 
 @pytest.mark.slow
 def test_names_that_need_care_go_through_the_whole_lineage(desk: Desk, write_csv: Writer, csv_dir: Path) -> None:
-    for ticker in ("BRK-B", "^GSPC", "BF.B"):
+    names = ("BRK-B", "^GSPC", "BF.B")
+    for ticker in names:
         write_csv(ticker)
-        assert desk.run(ticker, source="csv", csv_dir=str(csv_dir)).reason is None
 
-    assert set(desk.lake.read("forecasts")["ticker"]) == {"BRK-B", "^GSPC", "BF.B"}
+    assert desk.run(*names, source="csv", csv_dir=str(csv_dir)).failed == {}
+
+    assert set(desk.lake.read("forecasts")["ticker"]) == set(names)
+    assert len(desk.instance.get_runs()) == 1
 
 
 @pytest.mark.parametrize("hostile", ["../x", "a'b", "CON", "aapl"])
-def test_a_hostile_partition_is_refused_in_one_line(desk: Desk, hostile: str) -> None:
+def test_a_hostile_name_is_refused_in_one_line(desk: Desk, hostile: str) -> None:
     outcome = desk.run(hostile)
 
     assert outcome.reason is not None
     assert f"{hostile!r}" in outcome.reason or repr(hostile) in outcome.reason
     assert "is not a ticker" in outcome.reason
+    assert "\n" not in outcome.reason
     assert desk.lake.read("tickers").empty
 
 
 @pytest.mark.slow
-def test_of_three_tickers_the_bad_one_is_red_and_named_and_the_others_complete(
+def test_of_four_tickers_the_bad_ones_are_red_and_named_and_the_others_complete(
     desk: Desk, write_csv: Writer, csv_dir: Path
 ) -> None:
     write_csv("GOOD-A")
     write_csv("SHORT", rows=100)
     write_csv("GOOD-B", bars_of="MSFT")
 
-    names = ("GOOD-A", "SHORT", "GOOD-B", "NONE")
-    outcomes = {name: desk.run(name, source="csv", csv_dir=str(csv_dir)) for name in names}
+    outcome = desk.run("GOOD-A", "SHORT", "GOOD-B", "NONE", source="csv", csv_dir=str(csv_dir))
 
-    assert outcomes["GOOD-A"].reason is None
-    assert outcomes["GOOD-B"].reason is None
-    assert "SHORT" in str(outcomes["SHORT"].reason)
-    assert "NONE" in str(outcomes["NONE"].reason)
-    assert desk.partitions("forecasts") == {"GOOD-A", "GOOD-B"}
-    assert desk.partitions("splits") == {"GOOD-A", "GOOD-B"}
-    status = desk.lake.read("tickers").set_index("ticker")
-    assert status["status"].to_dict() == {"GOOD-A": "ok", "GOOD-B": "ok", "SHORT": "failed", "NONE": "failed"}
-    assert status.loc["SHORT", "reason"]
-    failed = desk.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
-    assert {run.tags["dagster/partition"] for run in failed} == {"SHORT", "NONE"}
+    assert outcome.failed.keys() == {"SHORT", "NONE"}
+    assert outcome.failed["SHORT"].startswith("splits: SHORT has 39 sessions")
+    assert outcome.failed["NONE"].startswith("raw_prices: ")
+    assert "NONE.csv" in outcome.failed["NONE"]
+    # Each asset names in Dagster whom it was made for, and its check whom it was not, and why.
+    assert desk.made("raw_prices") == desk.made("features") == {"GOOD-A", "GOOD-B", "SHORT"}
+    for asset in ("splits", "model/xgboost", "predictions/random_walk", "champion", "forecasts"):
+        assert desk.made(asset) == {"GOOD-A", "GOOD-B"}
+    for asset, absent in (("raw_prices", {"NONE"}), ("splits", {"NONE", "SHORT"}), ("forecasts", {"NONE", "SHORT"})):
+        complete = desk.checks(asset)["complete"]
+        assert (complete.passed, complete.severity) == (False, dg.AssetCheckSeverity.ERROR)
+        assert complete.metadata["tickers"].value == {ticker: outcome.failed[ticker] for ticker in absent}
+        assert all(f"{ticker}: {outcome.failed[ticker]}" in str(complete.description) for ticker in absent)
+    # So does the table, and the run itself has succeeded.
+    assert desk.statuses() == {"GOOD-A": "ok", "GOOD-B": "ok", "SHORT": "failed", "NONE": "failed"}
+    [run] = desk.instance.get_runs()
+    assert (run.status, run.tags["dagster/partition"]) == (dg.DagsterRunStatus.SUCCESS, "XNYS")
+    rows = desk.lake.read("tickers").set_index("ticker")
+    for ticker, line in outcome.failed.items():
+        told = rows.loc[ticker]
+        assert f"{told['stage']}: {told['reason']} — {told['cure']}" == line
+        assert told["run_id"] == run.run_id
+    assert rows.loc[["GOOD-A", "GOOD-B"], ["stage", "reason", "cure", "run_id"]].isna().all(axis=None)
 
 
 @pytest.mark.slow
@@ -135,7 +152,7 @@ def test_a_ticker_that_goes_bad_keeps_its_last_good_rows(desk: Desk, write_csv: 
     assert "not-a-price" in str(outcome.reason)
     pd.testing.assert_frame_equal(desk.lake.read("prices"), before[0])
     pd.testing.assert_frame_equal(desk.lake.read("forecasts"), before[1])
-    assert desk.lake.read("tickers")["status"].tolist() == ["failed"]
+    assert desk.statuses() == {"IBM": "failed"}
 
 
 def test_bars_of_two_sources_never_mix(desk: Desk, write_csv: Writer, csv_dir: Path) -> None:
@@ -166,7 +183,8 @@ def test_every_fit_and_forecast_names_the_run_that_made_it_also_after_another_ru
     assert set(before["forecasts"]["run_id"]) == {first}
     made = finished_desk.instance.get_run_by_id(first)
     assert made is not None
-    assert made.tags["dagster/partition"] == "AAPL"
+    assert made.tags["dagster/partition"] == "XNYS"
+    assert tickers_of_run(made, finished_desk.lake) == ["AAPL"]
 
     assert finished_desk.run("AAPL", job="train").reason is None
 
@@ -174,26 +192,50 @@ def test_every_fit_and_forecast_names_the_run_that_made_it_also_after_another_ru
         pd.testing.assert_frame_equal(finished_desk.lake.read(name), rows)
 
 
-@pytest.mark.slow
-def test_scoring_alone_cures_no_failed_ticker(desk: Desk) -> None:
-    assert desk.run("AAPL").reason is None
-    record_status(desk.lake, "AAPL", "failed", reason="its fetch failed")
-    alone = Work("AAPL", frozenset({dg.AssetKey("forecast_scores")}), Options(fast=True).run_config())
-    assert execute(desk.instance, desk.settings, alone).reason is None
-    assert desk.lake.read("tickers")[["status", "reason"]].to_numpy().tolist() == [["failed", "its fetch failed"]]
+def test_scoring_alone_cures_no_failed_ticker(own_desk: Desk) -> None:
+    health.failed(own_desk.lake, "AAPL", Failure("raw_prices", "its fetch failed", "try again"), "a run")
+    before = own_desk.lake.read("tickers")
+    alone = replace(own_desk.plan("AAPL"), assets=frozenset({dg.AssetKey("forecast_scores")}))
+    assert own_desk.execute(alone).failed == {}
+    pd.testing.assert_frame_equal(own_desk.lake.read("tickers"), before)
 
 
 def test_bars_are_stored_before_a_ticker_counts_as_fetched(desk: Desk) -> None:
-    (fetch,) = plan("fetch", ["AAPL"], Options(source="sample", fast=True))
-    raw = Work("AAPL", frozenset({dg.AssetKey("raw_prices")}), fetch.run_config)
-    assert execute(desk.instance, desk.settings, raw).reason is None
+    fetch = desk.plan("AAPL", job="fetch")
+    assert desk.execute(replace(fetch, assets=frozenset({dg.AssetKey("raw_prices")}))).reason is None
     (row,) = desk.lake.read("tickers").to_dict("records")
     assert (row["status"], row["calendar"], row["source"]) == ("added", "XNYS", "sample")
-    assert execute(desk.instance, desk.settings, fetch).reason is None
-    assert desk.lake.read("tickers")["status"].tolist() == ["fetched"]
+    assert desk.execute(fetch).reason is None
+    assert desk.statuses() == {"AAPL": "fetched"}
+
+
+def test_only_the_forecast_or_the_step_that_failed_says_that_a_ticker_is_well_again(own_desk: Desk) -> None:
+    health.failed(own_desk.lake, "AAPL", Failure("splits", "something", "do it again"), "a run")
+    daily = own_desk.plan("AAPL", job="forecast", models=["random_walk"])
+    without = daily.assets - {dg.AssetKey("forecasts")}
+    assert {dg.AssetKey("prices"), dg.AssetKey("forecast_scores")} < without
+
+    own_desk.execute(replace(daily, assets=without))
+    assert own_desk.statuses() == {"AAPL": "failed"}
+    own_desk.execute(replace(daily, assets=without | {dg.AssetKey("forecasts")}))
+
+    told = own_desk.lake.read("tickers")[["status", "stage", "reason", "cure", "run_id"]]
+    assert told.to_numpy().tolist() == [["ok", None, None, None, None]]
 
 
 def test_a_run_of_one_ticker_does_not_look_at_all_the_others(desk: Desk) -> None:
     assert desk.run("AAPL", job="fetch").reason is None
     steps = desk.instance.get_run_step_stats(desk.instance.get_runs()[0].run_id)
     assert {step.step_key for step in steps} == {"raw_prices", "prices"}, "without prices_fresh, which is about all"
+
+
+def test_a_run_that_names_no_ticker_is_about_all_of_its_market(desk: Desk) -> None:
+    """As when somebody materialises a partition from Dagster's UI."""
+    assert desk.run("AAPL", "IBM", job="fetch").failed == {}
+    desk.instance.add_dynamic_partitions("market", ["XTKS"])
+    fetch = desk.plan("AAPL", job="fetch")
+    resources = {name: value for name, value in fetch.run_config["resources"].items() if name != "universe"}
+    for market, ended in (("XNYS", dg.DagsterRunStatus.SUCCESS), ("XTKS", dg.DagsterRunStatus.FAILURE)):
+        desk.execute(replace(fetch, market=market, tickers=(), run_config=fetch.run_config | {"resources": resources}))
+        assert desk.instance.get_runs(limit=1)[0].status == ended
+    assert desk.made("prices") == {"AAPL", "IBM"}

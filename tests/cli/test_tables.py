@@ -39,15 +39,9 @@ def scored(home: Path) -> Path:
     lake = Lake(home / "lake")
     now = pd.Timestamp("2013-03-02", tz="UTC")
     for ticker, source in (("AAPL", "sample"), ("IBM", "csv")):
-        row = {
-            "ticker": ticker,
-            "calendar": "XNYS",
-            "currency": "USD",
-            "source": source,
-            "status": "ok",
-            "reason": None,
-        }
-        lake.write("tickers", pd.DataFrame([row | {"updated_at": now}]), ticker=ticker)
+        row = dict.fromkeys(TABLES["tickers"].column_names) | {"ticker": ticker, "status": "ok", "updated_at": now}
+        row |= {"calendar": "XNYS", "currency": "USD", "source": source}
+        lake.write("tickers", pd.DataFrame([row]), ticker=ticker)
         lake.write(
             "evaluation", pd.concat([_evaluation(ticker, role) for role in ("test", "validation")]), ticker=ticker
         )

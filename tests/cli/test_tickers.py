@@ -21,10 +21,7 @@ def _bars(ticker: str, source: str) -> pd.DataFrame:
     return pd.DataFrame([row | times | {"ticker": ticker, "session": pd.Timestamp("2013-03-01"), "source": source}])
 
 
-def test_added_tickers_are_published_listed_and_shown_by_dagster(home: Path, say: Say) -> None:
-    from stock_assets.runs import open_instance
-    from stock_assets.settings import load_settings
-
+def test_added_tickers_are_published_and_listed(home: Path, say: Say) -> None:
     said = say("tickers", "add", "brk-b", "^GSPC", "BF.B", "BRK-B")
     assert said.code == 0
     assert said.err.count("BRK-B: added") == 1
@@ -34,14 +31,34 @@ def test_added_tickers_are_published_listed_and_shown_by_dagster(home: Path, say
         ["BRK-B", "added"],
         ["^GSPC", "added"],
     ]
+
+
+def test_dagster_has_a_partition_for_each_market_of_the_universe(home: Path, say: Say) -> None:
+    from stock_assets.instance import open_instance
+    from stock_assets.settings import load_settings
+
+    say("tickers", "add", "AAPL", "IBM", "BTC-USD")
     with open_instance(load_settings()) as instance:
-        assert set(instance.get_dynamic_partitions("ticker")) == {"BF.B", "BRK-B", "^GSPC"}
+        assert set(instance.get_dynamic_partitions("market")) == {"XNYS", "24/7"}
+
+
+def test_the_list_says_where_a_ticker_failed_why_and_what_to_do(home: Path, say: Say) -> None:
+    from stock_assets import health
+
+    say("tickers", "add", "AAPL", "IBM")
+    failure = health.Failure("prices", "2 closes are zero", "correct the file")
+    health.failed(Lake(home / "lake"), "IBM", failure, "a run")
+    say("publish")
+    said = say("tickers", "list").out
+    assert [line.split()[:2] for line in said.splitlines()[1:] if line[0] != " "] == [
+        ["AAPL", "added"],
+        ["IBM", "failed"],
+    ]
+    for word in ("stage", "cure", "prices", "2 closes are zero", "correct the file"):
+        assert word in " ".join(said.split()), word
 
 
 def test_a_removed_ticker_is_gone_from_the_universe_and_its_bars_stay(home: Path, say: Say) -> None:
-    from stock_assets.runs import open_instance
-    from stock_assets.settings import load_settings
-
     say("tickers", "add", "AAPL", "IBM")
     Lake(home / "lake").append("raw_prices", _bars("IBM", "csv"))
     said = say("tickers", "remove", "IBM")
@@ -49,8 +66,6 @@ def test_a_removed_ticker_is_gone_from_the_universe_and_its_bars_stay(home: Path
     assert "IBM: removed from the universe; its bars, models and forecasts stay" in said.err
     assert _universe(home) == {"AAPL": None}
     assert len(Lake(home / "lake").read("raw_prices", ticker="IBM")) == 1
-    with open_instance(load_settings()) as instance:
-        assert instance.get_dynamic_partitions("ticker") == ["AAPL"]
 
 
 def test_removing_an_unknown_ticker_names_the_known_ones_and_removes_nothing(home: Path, say: Say) -> None:

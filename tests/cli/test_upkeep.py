@@ -39,6 +39,7 @@ def test_publish_says_where_somebodys_unfinished_writes_are_kept(home: Path, say
     (home / "warehouse.duckdb.wal").write_bytes(b"unfinished")
     said = say("publish")
     assert said.code == 0
+    assert "warning: someone's unfinished writes to warehouse.duckdb were moved to " in said.err
     kept = said.err.strip().rsplit(" ", 1)[-1]
     assert Path(kept).read_bytes() == b"unfinished"
 
@@ -53,5 +54,8 @@ def test_publish_names_damaged_files_with_the_cure_and_fails(home: Path, say: Sa
     assert said.code == 1
     assert said.out.startswith("generation ")
     cure = "restore the file from a backup, or delete it and run that ticker again"
-    assert said.err.splitlines()[1:] == [f"error: {path} is damaged and was not published — {cure}" for path in damaged]
+    assert said.err.splitlines()[1:] == [
+        *(f"warning: {path} is damaged and was not published: {cure}" for path in damaged),
+        "error: 2 damaged files of the lake could not be published — the lines above name them, and what to do",
+    ]
     assert run_select("FROM tickers", home)["ticker"].tolist() == ["AAPL"]

@@ -113,11 +113,38 @@ def test_dagster_being_down_is_said_in_its_card_alone(watched: Context) -> None:
 def test_runs_that_are_over_say_how_they_ended_and_why(watched: Context) -> None:
     view = shown(watched)
     at = datetime(2024, 3, 18, 21, 30, tzinfo=UTC)
-    failed = Run("r1", "forecast", TICKER, "FAILURE", at, at, at, 0, 0, (), "prices: <i>no</i> such ticker", "http://x")
+    failed = Run(
+        "r1",
+        "forecast",
+        "XNYS",
+        (TICKER,),
+        "FAILURE",
+        at,
+        at,
+        at,
+        0,
+        0,
+        (),
+        "prices: <i>no</i> such ticker",
+        "http://x",
+    )
     view.show_runs(Seen(ended=(failed,)))
     assert view.no_runs.text == ""
     assert [(item.when, item.kind) for item in view.runs.items] == [("2024-03-18 21:30 UTC", "AAPL · daily update")]
     assert "failed: prices: &lt;i&gt;no&lt;/i&gt; such ticker" in view.runs._pane.object
+
+
+def test_a_run_that_ended_well_says_how_many_tickers_failed_in_it(tmp_path: Path) -> None:
+    publisher = Publisher(tmp_path)
+    for ticker, status, run_id in ((TICKER, "ok", None), ("MSFT", "failed", "r1"), ("IBM", "failed", "r1")):
+        publisher.lake.write("tickers", rows("tickers", 1, ticker=ticker, status=status, run_id=run_id), ticker=ticker)
+    publisher.publish()
+    view = shown(Context(Store(tmp_path), Settings(home=tmp_path)))
+    at = datetime(2024, 3, 18, 21, 30, tzinfo=UTC)
+    names = (TICKER, "MSFT", "IBM")
+    view.show_runs(Seen(ended=(Run("r1", "forecast", "XNYS", names, "SUCCESS", at, at, at, 0, 0, (), None, "x"),)))
+    [item] = view.runs.items
+    assert (item.kind, item.message) == ("XNYS, 3 tickers · daily update", "done in 0 s, 2 tickers failed")
 
 
 def test_of_one_published_file_no_runs_are_asked_for(watched: Context) -> None:
@@ -130,12 +157,15 @@ def test_of_one_published_file_no_runs_are_asked_for(watched: Context) -> None:
 
 def test_a_ticker_without_anything_is_a_state_with_its_cure(tmp_path: Path) -> None:
     publisher = Publisher(tmp_path)
-    failed = rows("tickers", 1, status="failed", reason="Yahoo knows no such ticker")
+    why = {"stage": "raw_prices", "reason": "Yahoo knows no such ticker", "cure": "check the symbol"}
+    failed = rows("tickers", 1, status="failed", **why)
     publisher.lake.write("tickers", failed, ticker=TICKER)
     publisher.publish()
     view = shown(Context(Store(tmp_path), Settings(home=tmp_path)))
     assert view.answer.text == "No: look at the stages and pipeline."
-    assert view.states["pipeline"].text == "Pipeline: the newest run failed. Yahoo knows no such ticker"
+    assert view.states["pipeline"].text == (
+        "Pipeline: the ticker failed. Raw_prices: Yahoo knows no such ticker — check the symbol"
+    )
     assert view.bars.figure.visible is False
     assert "`stock-assets run` checks them" in view.no_drift.text
     assert "`stock-assets audit`" in view.no_audit.text

@@ -24,6 +24,7 @@ from storage.lake import Lake
 from storage.publisher import Publisher
 from storage.universe import add_ticker
 from tests.dashboard.servers import free_port
+from tests.storage.frames import rows as rows_of
 
 PATIENCE_S = 60
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -33,7 +34,8 @@ def run(status: Any, **more: Any) -> Run:
     facts: dict[str, Any] = {
         "run_id": "r1",
         "job": "forecast",
-        "ticker": "AAPL",
+        "market": "XNYS",
+        "tickers": ("AAPL",),
         "requested_at": NOW,
         "started_at": NOW,
         "ended_at": None,
@@ -66,6 +68,13 @@ def publish(context: Context, *tickers: str) -> None:
     for ticker in tickers:
         add_ticker(Lake(context.settings.lake_dir), ticker, now=NOW)
     Publisher(context.settings.home).publish()
+
+
+def fail(context: Context, ticker: str, *, run_id: str) -> None:
+    row = {"ticker": ticker, "calendar": None, "currency": None, "source": "sample", "status": "failed"}
+    why = {"stage": "raw_prices", "reason": f"the bundled sample has no {ticker}", "cure": "choose another"}
+    failed = pd.DataFrame([row | why | {"run_id": run_id, "updated_at": pd.Timestamp(NOW)}])
+    Lake(context.settings.lake_dir).write("tickers", failed, ticker=ticker)
 
 
 def test_an_empty_home_can_be_given_its_first_ticker(alone: Context) -> None:
@@ -132,7 +141,7 @@ def test_what_a_run_would_disturb_is_not_offered_while_one_is_under_way(alone: C
     view = Universe(alone)
     view.update(alone.store.newest(), Selection(ticker="IBM"))
     assert view.ticker.value == "IBM"
-    view._seen = Seen(under_way=(run("STARTED", ticker="IBM"),))
+    view._seen = Seen(under_way=(run("STARTED", tickers=("ACME", "IBM")),))
     view._allow()
     assert view.refresh_now.disabled
     view.ticker.value = "AAPL"
@@ -167,10 +176,8 @@ def test_a_daemon_that_sleeps_is_said(alone: Context) -> None:
 
 
 def test_a_failed_ticker_shows_its_reason_in_the_table_and_in_full_below_the_choice(alone: Context) -> None:
-    row = {"ticker": "ZZZZ", "calendar": None, "currency": None, "source": "sample", "status": "failed"}
     reason = "raw_prices: the bundled sample has no ZZZZ — choose another"
-    failed = pd.DataFrame([row | {"reason": reason, "updated_at": pd.Timestamp(NOW)}])
-    Lake(alone.settings.lake_dir).write("tickers", failed, ticker="ZZZZ")
+    fail(alone, "ZZZZ", run_id="r1")
     publish(alone)
     view = Universe(alone)
     view.update(alone.store.newest(), Selection())
@@ -184,7 +191,7 @@ def test_every_source_is_offered() -> None:
 
 
 def test_the_newest_session_stands_beside_its_ticker() -> None:
-    facts = {"status": "ok", "source": "sample", "calendar": "XNYS", "updated_at": pd.Timestamp(NOW), "reason": None}
+    facts = {"status": "ok", "source": "sample", "calendar": "XNYS", "updated_at": pd.Timestamp(NOW)}
     universe = pd.DataFrame([facts | {"ticker": ticker} for ticker in ("AAPL", "IBM")])
     newest = pd.DataFrame({"ticker": ["IBM"], "newest_session": [pd.Timestamp("2013-03-01")]})
     shown = rows(universe, newest).set_index("ticker")["newest"]
@@ -206,7 +213,9 @@ def test_the_newest_session_stands_beside_its_ticker() -> None:
         ("CANCELED", {}, "stopped"),
         ("SUCCESS", {"ended_at": NOW + timedelta(seconds=38)}, "done in 38 s"),
         ("SUCCESS", {"ended_at": NOW + timedelta(minutes=7)}, "done in 7 min"),
-        ("FAILURE", {"reason": "prices: why"}, "failed: prices: why"),
+        ("SUCCESS", {"ended_at": NOW + timedelta(seconds=38), "n_failed": 2}, "done in 38 s, 2 tickers failed"),
+        ("SUCCESS", {"ended_at": NOW + timedelta(seconds=38), "n_failed": 1}, "done in 38 s, 1 ticker failed"),
+        ("FAILURE", {"reason": "prices: why", "n_failed": 2}, "failed: prices: why"),
     ],
 )
 def test_a_run_is_described_in_one_line(status: str, more: dict[str, Any], expected: str) -> None:
@@ -224,8 +233,63 @@ def test_a_list_of_runs_changes_in_place_and_what_data_says_is_no_markup() -> No
     [row] = listed._rows.values()
     assert "&lt;script&gt;" in row._line.object
     assert "<script>" not in row._line.object
-    listed.show([run("STARTED", run_id="r2", ticker=None, job="universe"), row.run])
-    assert listed.lines[0] == "All tickers · all tickers together · 0 of 19 steps"
+    listed.show([run("STARTED", run_id="r2", market=None, tickers=(), job="upkeep"), row.run])
+    assert listed.lines[0] == "All tickers · weekly upkeep · 0 of 19 steps"
     row._stop.clicks += 1
     assert stopped == [row.run]
-    assert title(run("QUEUED", job="train")) == "AAPL · training"
+
+
+@pytest.mark.parametrize(
+    ("about", "expected"),
+    [
+        ({"tickers": ("AAPL",)}, "AAPL · training"),
+        ({"tickers": tuple(f"T{i}" for i in range(12))}, "XNYS, 12 tickers · training"),
+        ({"tickers": ()}, "XNYS · training"),
+    ],
+)
+def test_a_run_is_named_by_what_it_is_about(about: dict[str, Any], expected: str) -> None:
+    assert title(run("QUEUED", job="train", **about)) == expected
+
+
+def test_a_run_is_about_the_tickers_it_names_or_all_of_its_market() -> None:
+    some = run("STARTED", tickers=("AAPL", "IBM"))
+    assert some.is_about("IBM", "XNYS")
+    assert some.is_about("IBM", None)
+    assert not some.is_about("MSFT", "XNYS")
+    whole = run("STARTED", tickers=())
+    assert whole.is_about("MSFT", "XNYS")
+    assert not whole.is_about("SAP.DE", "XETR")
+    assert whole.is_about("NEW", None)  # it may trade there
+    assert not run("STARTED", market=None, tickers=(), job="upkeep").is_about("AAPL", None)
+
+
+def test_a_run_of_a_whole_market_keeps_its_tickers_from_others(alone: Context) -> None:
+    for ticker, calendar in (("AAPL", "XNYS"), ("SAP.DE", "XETR")):
+        row = rows_of("tickers", 1, ticker=ticker, calendar=calendar, status="ok")
+        Lake(alone.settings.lake_dir).write("tickers", row, ticker=ticker)
+    publish(alone)
+    view = Universe(alone)
+    view.update(alone.store.newest(), Selection(ticker="AAPL"))
+    view._seen = Seen(under_way=(run("STARTED", tickers=()),))
+    view._allow()
+    assert view.remove.disabled
+    view.ticker.value = "SAP.DE"
+    assert not view.remove.disabled
+
+
+def test_a_run_that_ended_well_says_how_many_tickers_failed_in_it_until_they_recover(alone: Context) -> None:
+    for ticker, run_id in (("AAAA", "r1"), ("BBBB", "r1"), ("CCCC", "r0")):
+        fail(alone, ticker, run_id=run_id)
+    publish(alone)
+    view = Universe(alone)
+    view._seen = Seen(ended=(run("SUCCESS", tickers=(), ended_at=NOW + timedelta(seconds=38)),))
+    view.update(alone.store.newest(), Selection())
+    assert view.runs.lines == ["XNYS · daily update · done in 38 s, 2 tickers failed"]
+    [row] = view.runs._rows.values()
+    assert "✓" not in row._line.object
+    for ticker in ("AAAA", "BBBB"):
+        fail(alone, ticker, run_id="r2")
+    publish(alone)
+    view.update(alone.store.newest(), Selection())
+    assert view.runs.lines == ["XNYS · daily update · done in 38 s"]
+    assert "✓" in row._line.object

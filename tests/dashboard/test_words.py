@@ -67,6 +67,17 @@ def test_the_leading_sentence_names_the_champion_only_where_there_is_one_but_the
     assert better.startswith("xgboost has beaten “same as today” for AAPL and expects $101.00 (+1.00 %); 90 %")
 
 
+@pytest.mark.parametrize(
+    ("stage", "cure", "said"),
+    [
+        ("raw_prices", "choose another", "raw_prices: no bars — choose another"),
+        (None, float("nan"), "no bars"),  # an older version said it all in one
+    ],
+)
+def test_a_failure_is_one_sentence_of_stage_reason_and_cure(stage: str | None, cure: object, said: str) -> None:
+    assert words.failure(SimpleNamespace(stage=stage, reason="no bars", cure=cure)) == said
+
+
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "&lt;b&gt;"])
 def test_text_from_data_is_shown_as_it_is(hostile: str) -> None:
     text, notice = Text(hostile), Notice()

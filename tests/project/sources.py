@@ -1,9 +1,9 @@
 """Our own files as text and syntax trees, for tests about the project itself."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,10 @@ class Module:
     def name(self) -> str:
         """Dotted name; a package's is its folder's."""
         return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    def at(self, line: int) -> str:
+        """Where an offender is found, as editors open it."""
+        return f"{self.file}:{line}"
 
     @cached_property
     def text(self) -> str:
@@ -58,4 +62,16 @@ def _imported(module: str, name: str) -> str:
 
 def modules(*folders: str) -> list[Module]:
     """Every file of the folders, by default of the packages that are installed."""
-    return [Module(path) for folder in folders or PACKAGES for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [_module(path) for folder in folders or PACKAGES for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+@cache
+def _module(path: Path) -> Module:
+    """Read and parsed once for all rules."""
+    return Module(path)
+
+
+def assert_none(offenders: Iterable[str]) -> None:
+    """A rule is one test; where it fails, it names everything that breaks it, a line each."""
+    found = list(offenders)
+    assert not found, "\n".join([f"{len(found)} found", *found])

@@ -8,10 +8,13 @@ from types import ModuleType
 
 import pytest
 
-from tests.project.sources import ROOT
+from tests.project.sources import ROOT, assert_none
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+DOCUMENTS = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
+DECISIONS = {name: text for name, text in DOCUMENTS.items() if re.fullmatch(r"docs/adr/[0-9].*", name)}
 
 
 def _generator() -> ModuleType:
@@ -46,43 +49,75 @@ def test_a_generated_document_is_what_would_be_generated_now(name: str) -> None:
 
 def test_the_index_names_every_decision_once() -> None:
     index = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
-    for path in (ROOT / "docs" / "adr").glob("[0-9]*.md"):
-        assert index.count(f"({path.name})") == 1, path.name
+    assert_none(name for name in DECISIONS if index.count(f"({Path(name).name})") != 1)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "adr").glob("[0-9]*.md")), ids=lambda path: path.stem)
-def test_a_decision_has_its_four_parts(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.startswith(f"# {path.name[:4]} — ")
-    assert "\nStatus: " in text
-    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
-
-
-@each_document
-def test_links_to_files_lead_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
-    broken = [link for link in links if "://" not in link and not (document.parent / link).exists()]
-    assert not broken
-
-
-@each_document
-def test_files_that_are_named_exist(document: Path) -> None:
-    named = re.findall(
-        r"`((?:stock_assets|storage|dashboard|tests|docs|benchmarks)/[\w./-]+)`", document.read_text(encoding="utf-8")
+def test_a_decision_has_its_four_parts() -> None:
+    parts = ["Context", "Decision", "Consequences"]
+    assert_none(
+        name
+        for name, text in DECISIONS.items()
+        if not text.startswith(f"# {Path(name).name[:4]} — ")
+        or "\nStatus: " not in text
+        or re.findall(r"^## (.+)$", text, re.MULTILINE) != parts
     )
-    assert not [name for name in named if not (ROOT / name).exists()]
 
 
-@each_document
-def test_commands_and_targets_that_are_named_exist(document: Path) -> None:
-    code = "\n".join(re.findall(r"`+([^`]+)`+", document.read_text(encoding="utf-8")))
-    assert set(re.findall(r"\bmake ([a-z]+)\b", code)) <= _targets()
-    assert set(re.findall(r"\bstock-assets ([a-z]+)\b", code)) <= _commands()
+def test_a_decision_that_is_superseded_says_by_which_and_that_one_says_so_too() -> None:
+    pairs = [
+        (name, later)
+        for name, text in DECISIONS.items()
+        for later in re.findall(r"^Status: .*?superseded(?: in part)? by (\d{4})", text, re.MULTILINE)
+    ]
+    assert pairs
+    statuses = {Path(name).name[:4]: text.split("\n## ")[0] for name, text in DECISIONS.items()}
+    assert_none(
+        f"{name} is superseded by {later}, which does not say so"
+        for name, later in pairs
+        if Path(name).name[:4] not in statuses.get(later, "").partition("supersedes")[2]
+    )
+
+
+def test_links_to_files_lead_somewhere() -> None:
+    assert_none(
+        f"{name}: {link}"
+        for name, text in DOCUMENTS.items()
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+        if "://" not in link and not ((ROOT / name).parent / link).exists()
+    )
+
+
+def test_files_that_are_named_exist() -> None:
+    files = r"`((?:stock_assets|storage|dashboard|tests|docs|benchmarks)/[\w./-]+)`"
+    assert_none(
+        f"{name}: {file}"
+        for name, text in DOCUMENTS.items()
+        for file in re.findall(files, text)
+        if not (ROOT / file).exists()
+    )
+
+
+def test_commands_and_targets_that_are_named_exist() -> None:
+    targets, commands = _targets(), _commands()
+    code = {name: "\n".join(re.findall(r"`+([^`]+)`+", text)) for name, text in DOCUMENTS.items()}
+    assert_none(
+        f"{name}: {program} {word}"
+        for name, text in code.items()
+        for program, known in (("make", targets), ("stock-assets", commands))
+        for word in re.findall(rf"\b{program} ([a-z]+)\b", text)
+        if word not in known
+    )
 
 
 def test_the_readme_names_every_command() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert not [name for name in sorted(_commands()) if not re.search(rf"\b{name}\b", readme)]
+
+
+def test_every_variable_of_ours_is_in_a_document() -> None:
+    read = set(re.findall(r"STOCK_ASSETS_[A-Z_]+", (ROOT / "stock_assets" / "settings.py").read_text(encoding="utf-8")))
+    told = "".join(text for name, text in DOCUMENTS.items() if name not in DECISIONS)
+    assert_none(variable for variable in sorted(read) if not re.search(rf"\b{variable}\b", told))
 
 
 def test_make_alone_lists_its_targets() -> None:

@@ -1,18 +1,22 @@
 """Every way we know in which typed SQL could reach beyond the published tables."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
+from storage import engine
 from storage.errors import QueryRefused
 from storage.published import Reader
+from storage.refusals import refusal
 from storage.sql import run_select
+from storage.sql_grammar import check
 from storage.sql_process import ask
-
-pytestmark = pytest.mark.slow  # a process each
 
 WRITES = [
     "COPY prices TO '{folder}/stolen.csv'",
@@ -45,7 +49,6 @@ WRITES = [
     "WITH x AS (COPY prices TO '{folder}/stolen.csv') SELECT 1",
     "WITH a AS (SELECT 1), x AS (COPY prices TO '{generation}.wal' (USE_TMP_FILE false)) SELECT * FROM a",
     "SELECT * FROM (WITH x AS (COPY prices TO '{generation}' (USE_TMP_FILE false)) SELECT * FROM x)",
-    "SELECT nextval('x')",
 ]
 FILES = [
     "SELECT * FROM read_csv('{folder}/secret.csv')",
@@ -64,21 +67,10 @@ FILES = [
     "SELECT * FROM parquet_kv_metadata('/etc/passwd')",
     "SELECT * FROM read_duckdb('{generation}', table_name = 'prices')",
     "SELECT * FROM glob('{folder}/*')",
-    "SELECT * FROM '{folder}/secret.csv'",
-    'SELECT * FROM "{folder}/secret.csv"',
-    "SELECT * FROM '{home}/lake/prices/ticker=AAPL.parquet'",
-    "SELECT * FROM '{generation}'",
-    "SELECT * FROM 'file://{folder}/secret.csv'",
-    "SELECT * FROM '/proc/self/environ'",
-    "SELECT * FROM '/etc/passwd'",
-    "DESCRIBE SELECT * FROM '{folder}/secret.csv'",
-    "SUMMARIZE '{folder}/secret.csv'",
     "SELECT (SELECT content FROM read_text('{folder}/secret.csv'))",
     "SELECT 1 WHERE EXISTS (FROM read_text('{folder}/secret.csv'))",
     "FROM prices, LATERAL (SELECT * FROM read_text('{folder}/secret.csv')) ORDER BY 1",
     "WITH RECURSIVE t AS (SELECT content FROM read_text('{folder}/secret.csv') UNION SELECT content FROM t) FROM t",
-    "SELECT pg_read_file('/etc/passwd')",
-    "SELECT lo_import('/etc/passwd')",
     "ATTACH '{folder}/other.duckdb'",
     "ATTACH '{home}/warehouse.duckdb' AS w",
     "DETACH warehouse",
@@ -94,7 +86,6 @@ INDIRECTLY = [
     "SELECT * FROM query_table(['prices', 'prices'])",
     "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('FROM read_text(''/etc/passwd'')'))",
     "PRAGMA json_execute_serialized_sql('x')",
-    "SELECT * FROM python_variable",
     "SELECT * FROM pandas_scan(140000000)",
     "SELECT * FROM arrow_scan(1, 2, 3)",
     "SELECT * FROM python_map_function((SELECT 1))",
@@ -118,8 +109,6 @@ INDIRECTLY = [
 ]
 NETWORK = [
     "SELECT * FROM read_csv('http://127.0.0.1:9/x.csv')",
-    "SELECT * FROM 'https://127.0.0.1:9/x.parquet'",
-    "SELECT * FROM 's3://bucket/x.parquet'",
     "SELECT * FROM read_parquet('hf://datasets/x/y.parquet')",
     "INSTALL httpfs",
     "FORCE INSTALL httpfs FROM 'http://127.0.0.1:9'",
@@ -140,7 +129,6 @@ SETTINGS = [
     "SELECT * FROM enable_profiling(save_location := '{folder}/profile.json')",
     "SELECT * FROM enable_logging('HTTP')",
     "SELECT * FROM truncate_duckdb_logs()",
-    "SELECT getenv('HOME')",
     "SELECT current_setting('allowed_paths')",
     "SELECT Pg_Catalog.\"CURRENT_SETTING\"('allowed_paths')",
     "SELECT list_transform([1], lambda x: current_setting('allowed_paths'))",
@@ -156,6 +144,25 @@ SETTINGS = [
     "SELECT * FROM duckdb_temporary_files()",
     "SELECT * FROM duckdb_logs",
 ]
+# To the grammar these are questions about tables and functions; DuckDB looks them up and finds them out of reach.
+LOOKED_UP = [
+    "SELECT nextval('x')",
+    "SELECT * FROM '{folder}/secret.csv'",
+    'SELECT * FROM "{folder}/secret.csv"',
+    "SELECT * FROM '{home}/lake/prices/ticker=AAPL.parquet'",
+    "SELECT * FROM '{generation}'",
+    "SELECT * FROM 'file://{folder}/secret.csv'",
+    "SELECT * FROM '/proc/self/environ'",
+    "SELECT * FROM '/etc/passwd'",
+    "DESCRIBE SELECT * FROM '{folder}/secret.csv'",
+    "SUMMARIZE '{folder}/secret.csv'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT * FROM python_variable",
+    "SELECT * FROM 'https://127.0.0.1:9/x.parquet'",
+    "SELECT * FROM 's3://bucket/x.parquet'",
+    "SELECT getenv('HOME')",
+]
 SENSELESS = [
     "",
     ";",
@@ -168,19 +175,65 @@ SENSELESS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "attack", WRITES + FILES + INDIRECTLY + NETWORK + SETTINGS + SENSELESS, ids=lambda sql: ascii(sql)[:60]
-)
-def test_an_attack_is_refused_in_one_line_and_touches_nothing(published: Path, tmp_path: Path, attack: str) -> None:
-    python_variable = pd.DataFrame({"secret": [1]})  # DuckDB would find it by name in the frames that call it
+KINDS = {"write": WRITES, "file": FILES, "indirect": INDIRECTLY, "network": NETWORK, "setting": SETTINGS}
+
+
+@pytest.fixture
+def untouched(published: Path, tmp_path: Path) -> Iterator[Path]:
+    """A folder with a secret; whatever is tried, neither it nor the home has changed afterwards."""
     before = _files(published)
-    sql = attack.format(**_names(published, _folder(tmp_path)))
-    with pytest.raises(QueryRefused, match=r" — .+") as refused:
-        run_select(sql, published)
-    assert "\n" not in str(refused.value)
-    assert len(str(refused.value)) < 1_000
-    _assert_untouched(published, tmp_path, before)
+    yield _folder(tmp_path)
+    assert _files(tmp_path) == {"folder/secret.csv": b"secret\n1\n"}
+    assert _files(published) == before
+    with Reader(published) as reader:
+        assert len(reader.frame("FROM prices")) == 5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_attack_is_refused_by_its_grammar_alone(published: Path, untouched: Path, kind: str) -> None:
+    names = _names(published, untouched)
+    with engine.connect() as connection:
+        wrong = {sql: _unfit(_judged(connection, sql.format(**names))) for sql in KINDS[kind]}
+    assert not {sql: found for sql, found in wrong.items() if found}
+
+
+@pytest.mark.slow  # a process each
+@pytest.mark.parametrize("attacks", [LOOKED_UP, SENSELESS], ids=["out of reach", "senseless"])
+def test_what_parses_is_refused_by_the_process_that_runs_it(
+    published: Path, untouched: Path, attacks: list[str]
+) -> None:
+    python_variable = pd.DataFrame({"secret": [1]})  # DuckDB would find it by name in the frames that call it
+    names = _names(published, untouched)
+    wrong = {ascii(sql)[:60]: _unfit(_run(sql.format(**names), published)) for sql in attacks}
+    assert not {sql: found for sql, found in wrong.items() if found}
     assert len(python_variable) == 1
+
+
+def _judged(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
+    """The refusal, as the process of a query and whoever asked it would word it."""
+    try:
+        check(connection, sql)
+    except QueryRefused as refused:
+        return str(refused)
+    except duckdb.Error as error:
+        return str(refusal(str(error), sql))
+    return None
+
+
+def _run(sql: str, home: Path) -> str | None:
+    try:
+        run_select(sql, home)
+    except QueryRefused as refused:
+        return str(refused)
+    return None
+
+
+def _unfit(answer: str | None) -> str | None:
+    """What is wrong with how an attack was answered: one line with a cure, and not long, is wanted."""
+    if answer is None:
+        return "got through"
+    is_fit = "\n" not in answer and len(answer) < 1_000 and re.search(r" — .+", answer)
+    return None if is_fit else answer
 
 
 # The same process without its first line of defence: what the grammar forgets must not be a hole.
@@ -198,19 +251,22 @@ worker._end({})
 """
 
 
-@pytest.mark.parametrize(
-    "attack", [sql for sql in WRITES + FILES + NETWORK if sql.startswith(("SELECT", "WITH", "FROM"))]
-)
-def test_what_the_grammar_might_miss_the_shut_doors_refuse(published: Path, tmp_path: Path, attack: str) -> None:
-    before = _files(published)
-    request = {"sql": attack.format(**_names(published, _folder(tmp_path))), "place": str(published)}
+@pytest.mark.slow  # a process each
+@pytest.mark.parametrize("kind", ["write", "file", "network", "looked up"])
+def test_what_the_grammar_might_miss_the_shut_doors_refuse(published: Path, untouched: Path, kind: str) -> None:
+    names = _names(published, untouched)
     limits = {"max_rows": 10, "max_bytes": None, "seconds": 60, "memory_bytes": 2**30}
-    answer = ask(_worker(_WITHOUT_GRAMMAR), request | limits)
-    harmless = attack in ("SELECT * FROM checkpoint()",)
-    assert answer.outcome.keys() == ({"truncated"} if harmless else {"failed"})
-    _assert_untouched(published, tmp_path, before)
+    outcomes = {}
+    for sql in (KINDS | {"looked up": LOOKED_UP})[kind]:
+        if sql.startswith(("SELECT", "WITH", "FROM")):
+            request = {"sql": sql.format(**names), "place": str(published)} | limits
+            outcomes[sql] = set(ask(_worker(_WITHOUT_GRAMMAR), request).outcome)
+    harmless = {"SELECT * FROM checkpoint()"}
+    assert outcomes
+    assert outcomes == {sql: {"truncated"} if sql in harmless else {"failed"} for sql in outcomes}
 
 
+@pytest.mark.slow  # a process
 def test_what_duckdb_might_miss_the_kernel_refuses() -> None:
     assert ask(_worker(_WITHOUT_DUCKDB), {}).rows == b"True True True\n"
 
@@ -235,10 +291,3 @@ def _names(home: Path, folder: Path) -> dict[str, str]:
 
 def _files(home: Path) -> dict[str, bytes]:
     return {str(path.relative_to(home)): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
-
-
-def _assert_untouched(home: Path, tmp_path: Path, before: dict[str, bytes]) -> None:
-    assert _files(tmp_path) == {"folder/secret.csv": b"secret\n1\n"}
-    assert _files(home) == before
-    with Reader(home) as reader:
-        assert len(reader.frame("FROM prices")) == 5

@@ -1,12 +1,13 @@
 """Which home the screens show."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from stock_assets.lineage import record_status
 from stock_assets.supervisor.home import choose_home
 from storage.lake import Lake
+from storage.universe import add_ticker
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def demo(tmp_path: Path) -> Path:
 
 
 def _fill(home: Path) -> None:
-    record_status(Lake(home / "lake"), "AAPL", "added", source="sample")
+    add_ticker(Lake(home / "lake"), "AAPL", "sample", now=datetime.now(UTC))
 
 
 def test_a_home_that_somebody_named_is_taken_though_it_is_empty(data: Path, demo: Path) -> None:

@@ -5,6 +5,7 @@ the frame of one ticker that `stock_assets.forecasting.history.build_history` ma
 order.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from stock_assets.forecasting.errors import TooFewRows
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
 Target = Literal["log_return", "price"]
+_LOSSES_FILE = "losses.json"
 
 
 def quiet(message: str) -> None:
@@ -52,8 +54,8 @@ class Forecaster(ABC):
 
     uses_features: ClassVar[bool] = False
     """Whether its inputs are the columns of the feature table, whose formulas then belong to the fit."""
-    parents: ClassVar[tuple[str, ...]] = ()
-    """Models whose stored fits it combines; none for a model that learns from bars itself."""
+    is_exact: ClassVar[bool] = True
+    """Whether it answers one row alone and in a batch with the same bits; networks add in an order of their own."""
 
     seed: int = 0
     target: Target = "log_return"
@@ -104,6 +106,18 @@ class Losses:
 
     train: tuple[float, ...]
     validation: tuple[float, ...]
+
+    def to_files(self) -> dict[str, str]:
+        """As the file that an artifact keeps: file name → content."""
+        return {_LOSSES_FILE: json.dumps(asdict(self), indent=1)}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> "Losses | None":
+        """Inverse of `to_files`, of an artifact's files; None where it keeps no losses."""
+        if _LOSSES_FILE not in files:
+            return None
+        epochs = json.loads(files[_LOSSES_FILE])
+        return cls(tuple(epochs["train"]), tuple(epochs["validation"]))
 
 
 class Fitted(ABC):

@@ -7,7 +7,7 @@ score (windows, scaling, order of batches, early stopping) is here, once.
 import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -27,7 +27,6 @@ from stock_assets.forecasting.models._windows import (
 Singles = NDArray[np.float32]
 _CONTEXT = 60
 _SCALERS_FILE = "scalers.json"
-_LOSSES_FILE = "losses.json"
 _REPORT_EVERY = 5  # epochs
 
 
@@ -70,6 +69,7 @@ class NetworkForecaster(Forecaster):
     """
 
     min_rows: ClassVar[int] = 180
+    is_exact: ClassVar[bool] = False
     context: ClassVar[int | None] = _CONTEXT
     backtest_refit_every: ClassVar[int] = 4
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
@@ -127,8 +127,7 @@ class NetworkForecaster(Forecaster):
         forecaster = cls(**settings)
         scalers = json.loads((folder / _SCALERS_FILE).read_text(encoding="utf-8"))
         inputs, output = MinMaxScaler.from_json(scalers["inputs"]), MinMaxScaler.from_json(scalers["output"])
-        epochs = json.loads((folder / _LOSSES_FILE).read_text(encoding="utf-8"))
-        losses = Losses(tuple(epochs["train"]), tuple(epochs["validation"]))
+        losses = Losses.from_files({path.name: path.read_bytes() for path in folder.glob("*.json")}) or Losses((), ())
         return NetworkFitted(forecaster, forecaster.load_network(folder), inputs, output, losses)
 
     @abstractmethod
@@ -173,7 +172,8 @@ class NetworkFitted(Fitted):
         """Write scalers and losses as JSON and the weights in the framework's own format."""
         scalers = {"inputs": self.inputs.to_json(), "output": self.output.to_json()}
         (folder / _SCALERS_FILE).write_text(json.dumps(scalers, indent=1), encoding="utf-8")
-        (folder / _LOSSES_FILE).write_text(json.dumps(asdict(self.losses), indent=1), encoding="utf-8")
+        for name, content in self.losses.to_files().items():
+            (folder / name).write_text(content, encoding="utf-8")
         self.network.save(folder)
 
 
