@@ -22,8 +22,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stock_assets.forecasting.champion import decide, is_news
+from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.metrics import rmse
-from stock_assets.forecasting.models import BENCHMARK, discover
+from stock_assets.forecasting.models import BENCHMARK
 from stock_assets.forecasting.reviews import COVERAGE, LEVEL, MIN_ROWS
 from stock_assets.forecasting.significance import clark_west
 from stock_assets.forecasting.splits import WALK_FORWARD
@@ -41,7 +42,7 @@ SPREAD = 0.05
 condition on the RMSE hardly adds to the test."""
 SIGNALS = (0.05, 0.02)
 """R² of the real model."""
-MODELS = tuple(name for name in discover() if name != BENCHMARK)
+MODELS = tuple(name for name in model_names() if name != BENCHMARK)
 REAL = MODELS[0]
 _NEAR = 2 * LEVEL  # an adjusted p-value above which no rule promotes anybody
 _FIRST_DAY = datetime(2020, 1, 1, tzinfo=UTC)

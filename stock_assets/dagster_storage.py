@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData
+from dagster._core.storage.base_storage import DagsterStorage  # a type: what `dagster.yaml` may name has no public one
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage  # Dagster's default, used as it is
+from dagster._serdes import ConfigurableClassData  # a type: what Dagster hands to a class that `dagster.yaml` names
 
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import load_settings, redact

@@ -62,6 +62,12 @@ def facts(lake: Lake, ticker: str) -> dict[str, Any]:
     return {str(name): value for name, value in stored.iloc[0].to_dict().items()}
 
 
+def join(lake: Lake, ticker: str) -> None:
+    """A ticker is in the universe from now on."""
+    if lake.read("tickers", ticker=ticker).empty:
+        _change(lake, ticker)
+
+
 def learn(lake: Lake, ticker: str, **known: str) -> None:
     """Write down calendar, currency or source of a ticker, which is in the universe from then on."""
     _change(lake, ticker, **known)
@@ -87,7 +93,9 @@ def succeeded(lake: Lake, ticker: str, stages: Collection[str], status: str | No
 
 
 def failed(lake: Lake, ticker: str, failure: Failure, run_id: str) -> None:
-    """A step has failed for a ticker; its last good rows stay."""
+    """A step has failed for a ticker; its last good rows stay. One that was removed meanwhile stays removed."""
+    if lake.read("tickers", ticker=ticker).empty:
+        return
     told = {"stage": failure.stage, "reason": failure.reason, "cure": failure.cure}
     _change(lake, ticker, status=FAILED, run_id=run_id, **told)
 

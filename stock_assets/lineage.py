@@ -20,6 +20,8 @@ from stock_assets.workers import Workers
 from storage.tables import TABLES
 
 OWNERS = ["team:forecasting"]
+ABOUT_ALL = frozenset({"pooled_evaluation", "prices_fresh"})
+"""Steps that look at every ticker of the home: where one fails, no ticker has."""
 Body = Callable[..., Any]
 
 

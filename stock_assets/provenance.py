@@ -221,7 +221,9 @@ def _is_about(record: dg.EventLogRecord, ticker: str) -> bool:
     if event is None:
         return False
     made = event.metadata.get("tickers")
-    return event.partition == ticker or (made is not None and ticker in list(made.value or []))  # type: ignore[call-overload]
+    return event.partition == ticker or (
+        made is not None and isinstance(made.value, list) and ticker in made.value
+    )
 
 
 def _run(instance: dg.DagsterInstance | None, run_id: str | None) -> Section | None:

@@ -17,6 +17,7 @@ from stock_assets.forecasting import housekeeping
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.housekeeping import Version
+from stock_assets.partitions import MARKETS
 from stock_assets.settings import Settings
 from stock_assets.tracking import housekeeping as tracked
 from stock_assets.tracking.store import TrackingStore
@@ -116,8 +117,10 @@ def _runs(settings: Settings, instance: dg.DagsterInstance, before: datetime) ->
 def _newest_makers(instance: dg.DagsterInstance) -> Iterator[str]:
     """Runs whose events say that an asset's partition is there."""
     kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    markets = set(instance.get_dynamic_partitions(str(MARKETS.name)))  # a partition of earlier versions is a ticker
     for key in instance.all_asset_keys():
-        newest = list(instance.event_log_storage.get_latest_storage_id_by_partition(key, kind).values())
+        stored = instance.event_log_storage.get_latest_storage_id_by_partition(key, kind)
+        newest = [storage_id for partition, storage_id in stored.items() if partition in markets]
         if newest:
             wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=newest)
             yield from (record.run_id for record in instance.fetch_materializations(wanted, limit=len(newest)).records)

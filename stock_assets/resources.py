@@ -86,16 +86,20 @@ class Universe(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Wareho
     tickers: list[str] = Field(
         default_factory=list, description='Tickers to work on, for example ["AAPL"]; none named: all of the market.'
     )
+    _asked: dict[str, list[str]] = PrivateAttr(default_factory=dict)
     _failures: dict[str, dict[str, Failure]] = PrivateAttr(default_factory=dict)
 
-    def asked(self, lake: Lake, market: str) -> list[str]:
-        """The tickers that were asked for.
+    def asked(self, lake: Lake, market: str, run_id: str) -> list[str]:
+        """The tickers that were asked for, the same in all steps of a run: one that is added meanwhile has to wait.
 
         Raises:
             InvalidTicker: a name in the configuration is no ticker.
             NoTickers: nothing is named, and no ticker of the universe trades on this market.
         """
-        found = [validate_ticker(ticker) for ticker in dict.fromkeys(self.tickers)] or listed(lake, market)
+        if run_id not in self._asked:
+            named = [validate_ticker(ticker) for ticker in dict.fromkeys(self.tickers)]
+            self._asked[run_id] = named or listed(lake, market)
+        found = self._asked[run_id]
         if not found:
             raise NoTickers(
                 f"no ticker of the universe trades on {market}",

@@ -9,6 +9,7 @@ import dagster as dg
 from stock_assets import definitions, health
 from stock_assets.health import Failure
 from stock_assets.instance import CutOff, blame
+from stock_assets.lineage import ABOUT_ALL
 from stock_assets.partitions import sync_partitions
 from stock_assets.settings import Settings
 from stock_assets.stops import stops_noticed
@@ -124,7 +125,9 @@ def execute(instance: dg.DagsterInstance, settings: Settings, work: Work) -> Out
         )
         is_interrupted = not result.success and was_stopped()
     lake = Lake(settings.lake_dir)
-    if not result.success:
+    steps = _failed_steps(result).keys()
+    is_about_all = bool(steps) and steps <= ABOUT_ALL
+    if not result.success and not is_about_all:
         why = Failure(work.job, _reason(result), "see the run's log; finished fits are kept")
         blame(lake, result.dagster_run, [one for one in work.tickers if _is_listed(lake, one)], why)
     Publisher(settings.home).publish()
@@ -145,7 +148,12 @@ def _is_listed(lake: Lake, ticker: str) -> bool:
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:
-    failures = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
-    steps = {failure_line(event): str(event.step_key).replace("__", "/") for event in failures}
+    steps = {line: step.replace("__", "/") for step, line in _failed_steps(result).items()}
     reasons = [f"{name}: {line}" for line, name in steps.items()]
     return "; ".join(reasons) or "the run failed outside its steps"
+
+
+def _failed_steps(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Step → why it failed, in a line."""
+    failures = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    return {str(event.step_key): failure_line(event) for event in failures}

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from inspect import isgenerator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import dagster as dg
 import pandas as pd
@@ -99,6 +99,10 @@ class OneTicker:
     def calendar(self) -> str:
         """Its exchange's calendar."""
         return str(self.facts()["calendar"])
+
+    def join(self) -> None:
+        """Be in the universe from now on, whatever becomes of it."""
+        health.join(self._step.lake, self.ticker)
 
     def learn(self, **known: str) -> None:
         """Write down its calendar, currency or source; an unknown ticker is in the universe from then on."""
@@ -194,7 +198,7 @@ class Step:
         self.outputs = [one for one in declaration.outputs if one.asset_key in context.selected_asset_keys]
         self._more = {name: resource for name, resource in more.items() if name != "workers"}
         self._workers: Workers = more.get("workers") or Workers(n=1)
-        self._asked = universe.asked(self.lake, context.partition_key)
+        self._asked = universe.asked(self.lake, context.partition_key, context.run.run_id)
         self._out = universe.failures(self.lake, context.run.run_id)
         self._absent: dict[str, Failure] = {}
         self._made: dict[str, Made] = {}
@@ -290,8 +294,7 @@ class Step:
             with self._isolated(one.ticker):
                 begun = self.declaration.body(one, **self._more)
                 if isgenerator(begun):
-                    work: Steps[Made] = begun
-                    self._go_on(_Talk(one, work, ()), None, talks)
+                    self._go_on(_Talk(one, cast("Steps[Made]", begun), ()), None, talks)
                 else:
                     self._keep(one, begun)
         while talks:

@@ -174,6 +174,7 @@ PREDICTIONS = Table(
         *_bounds(),
         count("capped", "how many of the intervals were held at the cap on their adaptive width"),
         text("model_version", "version in models; of walk-forward rows, in backtest_folds"),
+        count("bars_version", "hash of all bars up to the as-of session; null where not written down", nullable=True),
     ),
     ("ticker", "model", "scheme"),
 )

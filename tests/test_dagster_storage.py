@@ -27,16 +27,12 @@ with open_instance(load_settings()) as instance:
 """
 
 
-def test_processes_that_find_a_new_home_together_all_open_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_that_find_a_new_home_together_all_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCK_ASSETS_HOME", str(tmp_path / "home"))
     go = tmp_path / "go"
     ready = [tmp_path / f"ready-{number}" for number in range(PROCESSES)]
     opening = [
-        subprocess.Popen(
-            [sys.executable, "-c", OPEN, str(own), str(go)], cwd=ROOT, stderr=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([sys.executable, "-c", OPEN, str(own), str(go)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         for own in ready
     ]
     while not all(own.exists() for own in ready):

@@ -10,8 +10,9 @@ from benchmarks.controls.cases import NOW
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.audit import Subject, audit
 from stock_assets.forecasting.champion import decide
+from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.manifest import Manifest
-from stock_assets.forecasting.models import Fitted, Forecaster, discover
+from stock_assets.forecasting.models import Fitted, Forecaster
 from stock_assets.forecasting.reviews import review
 from storage.tables import AUDIT, CHAMPION
 
@@ -26,7 +27,7 @@ class ControlStore(ArtifactStore):
 
     kinds: Mapping[str, type[Forecaster]]
 
-    def _load_fitted(self, folder: Path, manifest: Manifest) -> Fitted:
+    def _fitted(self, folder: Path, manifest: Manifest) -> Fitted:
         return self.kinds[manifest.model].load(folder, manifest.settings)
 
 
@@ -62,7 +63,7 @@ def promote(
     newest = subject.folds.sort_values("test_start").groupby("model").tail(1).set_index("model")["model_version"]
     versions = {str(model): str(version) for model, version in newest.items()}
     # The platform's whole family: a model that was not run counts as tried, here as there.
-    family = [*discover(), *(model for model in models if model not in discover())]
+    family = [*model_names(), *(model for model in models if model not in model_names())]
     verdicts = review(subject.evaluation, calibration, _NO_AUDIT, versions=versions, promotable=family)
     waiting = tuple(model for model, verdict in verdicts.items() if verdict.awaits_audit)
     fits = {model: [store.load(ticker, model, versions[model])] for model in waiting}

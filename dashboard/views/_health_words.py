@@ -121,7 +121,7 @@ def audit_rows(audit: pd.DataFrame) -> pd.DataFrame:
 def ticker_state(ticker: Any) -> State:
     """Of the pipeline's last word on the ticker: its row of `tickers`."""
     if ticker.status == "failed":
-        return State("error", "Pipeline: the ticker failed.", words.sentence_case(words.failure(ticker)))
+        return State("error", "Pipeline: the ticker failed.", words.failure(ticker))
     if ticker.status == "ok":
         return State("success", "Pipeline: the newest run ended well.", f"On {ticker.updated_at:%Y-%m-%d %H:%M} UTC.")
     return State("info", f"Pipeline: {ticker.status}, no forecast yet.", "`stock-assets run` makes one.")

@@ -192,7 +192,7 @@ class Universe(View):
         self.confirm.hide()
         reason = self._reasons.get(self.ticker.value)
         if reason:
-            self.why.say("error", f"{self.ticker.value} failed.", words.sentence_case(reason))
+            self.why.say("error", f"{self.ticker.value} failed.", reason)
         else:
             self.why.hide()
         self._allow()
@@ -232,7 +232,7 @@ def rows(universe: pd.DataFrame, newest: pd.DataFrame) -> pd.DataFrame:
         universe: rows of `tickers`.
         newest: rows of `queries.newest_sessions`.
     """
-    sessions = newest.set_index("ticker")["newest_session"]
+    sessions, reasons = newest.set_index("ticker")["newest_session"], _reasons(universe)
     return pd.DataFrame(
         {
             "ticker": universe["ticker"],
@@ -241,7 +241,7 @@ def rows(universe: pd.DataFrame, newest: pd.DataFrame) -> pd.DataFrame:
             "calendar": universe["calendar"],
             "newest": universe["ticker"].map(sessions).map(lambda at: f"{at:%Y-%m-%d}", na_action="ignore"),
             "updated": universe["updated_at"].map(lambda at: f"{at:%Y-%m-%d %H:%M}"),
-            "reason": universe["ticker"].map(_reasons(universe)),
+            "reason": [reasons.get(ticker) for ticker in universe["ticker"]],
         }
     )
 

@@ -28,7 +28,7 @@ def fit_outputs(name: str, description: str) -> tuple[Output, Output]:
             f"predictions/{name}",
             "predictions",
             "4_predictions",
-            f"What {name} said: validation and test sessions by its `evaluated` fit, later sessions by its `final` fit, "
+            f"What {name} said: validation and test sessions by its `evaluated` fit, later ones by its `final` fit, "
             "with 50, 80, 90 and 95 % intervals and the random walk's answer beside it.",
             schemes=(HOLDOUT, LIVE),
         ),

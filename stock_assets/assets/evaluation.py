@@ -13,8 +13,8 @@ from stock_assets.wide import Made, OneTicker
         "evaluation",
         "5_evaluation",
         "RMSE, MAE, MAPE, MASE, CRPS, skill with its bootstrap interval and what could be detected, direction, tests "
-        "of Clark-West, Diebold-Mariano and Pesaran-Timmermann, Model Confidence Set, coverage and width of every model, "
-        "scheme and role, on rows identical to the random walk's.",
+        "of Clark-West, Diebold-Mariano and Pesaran-Timmermann, Model Confidence Set, coverage and width of every "
+        "model, scheme and role, on rows identical to the random walk's.",
     ),
     reads=["prices", "features", "splits", "predictions"],
     kinds=["pandas"],

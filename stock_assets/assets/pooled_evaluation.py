@@ -1,6 +1,6 @@
 """Each model over all tickers at once, of every market: the one asset without partitions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -10,6 +10,7 @@ from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.pooled import as_markdown, pool, session_sums
 from stock_assets.lineage import OWNERS, column_schema, in_one_line
 from stock_assets.resources import Warehouse
+from storage.errors import ContractViolation
 from storage.lake import Lake
 from storage.tables import TABLES
 
@@ -39,8 +40,8 @@ def pooled_evaluation(
     """Pool what is stored of every ticker, whether it was evaluated today or earlier."""
     with in_one_line():
         lake = warehouse.lake
-        evaluation = lake.read("evaluation", model=list(model_names()))
-        table = pool(_sums(lake, evaluation), evaluation, evaluated_at=clock.now())
+        evaluation, sums = _read(lake, context.log.warning)
+        table = pool(sums, evaluation, evaluated_at=clock.now())
         for partition in lake.partitions(_TABLE.name):
             if partition["scheme"] not in set(table["scheme"]):
                 lake.delete(_TABLE.name, **partition)
@@ -57,8 +58,26 @@ def pooled_evaluation(
     )
 
 
-def _sums(lake: Lake, evaluation: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    tickers = sorted(set(evaluation["ticker"]))
+def _read(lake: Lake, warn: Callable[[str], object]) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """Rows of `evaluation`, and what pooling needs of the predictions. Tickers with a damaged file are left out."""
+    tickers = sorted(partition["ticker"] for partition in lake.partitions("evaluation"))
+    evaluation, sums = [], []
     for first in range(0, len(tickers), _TICKERS_AT_ONCE):
-        some = tickers[first : first + _TICKERS_AT_ONCE]
-        yield session_sums(lake.read("predictions", ticker=some, model=list(model_names())), evaluation)
+        for scored, predictions in _rows(lake, tickers[first : first + _TICKERS_AT_ONCE], warn):
+            evaluation.append(scored)
+            sums.append(session_sums(predictions, scored))
+    return pd.concat([lake.read("evaluation", ticker=[]), *evaluation], ignore_index=True), sums
+
+
+def _rows(
+    lake: Lake, tickers: list[str], warn: Callable[[str], object]
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    try:
+        asked: dict[str, list[str]] = {"ticker": tickers, "model": list(model_names())}
+        yield lake.read("evaluation", **asked), lake.read("predictions", **asked)
+    except ContractViolation as error:
+        if len(tickers) == 1:
+            warn(f"{tickers[0]} is not pooled: {error}")
+            return
+        for ticker in tickers:
+            yield from _rows(lake, [ticker], warn)

@@ -162,7 +162,8 @@ def _execute_all(
     outcomes: list[Outcome] = []
     for number, work in enumerate(works, start=1):
         if len(works) > 1:
-            note(f"{work.market}: run {number} of {len(works)}, {len(work.tickers)} tickers")
+            n = len(work.tickers)
+            note(f"{work.market}: run {number} of {len(works)}, {n} ticker{'s' if n > 1 else ''}")
         outcomes.append(execute(instance, settings, work))
         if outcomes[-1].is_interrupted:
             waiting = [ticker for later in works[number:] for ticker in later.tickers]

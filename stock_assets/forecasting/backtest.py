@@ -204,6 +204,9 @@ def backtesting(
             following=following,
             published=published,
         )
+        progress(
+            f"fold {fold.number + 1}/{len(folds)}: {len(predicted)} sessions predicted from {fold.test[0]:%Y-%m-%d}"
+        )
         predictions.append(predicted)
         rows.append(fold_row(fold, fit, predicted))
     return Backtest(pd.concat(predictions, ignore_index=True), pd.DataFrame(rows), pd.concat(trials, ignore_index=True))

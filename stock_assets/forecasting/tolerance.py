@@ -4,7 +4,7 @@ from stock_assets.forecasting.manifest import Manifest
 from stock_assets.forecasting.models import discover
 
 NETWORK_TOLERANCE = 1e-6
-"""How far two predictions of one network may differ in log returns (4e-9 was measured): kernels add in their own order."""
+"""How far two predictions of one network may differ in log returns (4e-9 was measured): kernels add in any order."""
 
 
 def tolerance_of(manifest: Manifest) -> float:

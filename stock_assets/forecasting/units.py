@@ -104,7 +104,8 @@ class Packed(Fitted):
     files: Mapping[str, bytes] = field(repr=False)
 
     @cached_property
-    def _loaded(self) -> Fitted:
+    def unpacked(self) -> Fitted:
+        """The fit itself."""
         with TemporaryDirectory(prefix="stock-assets-") as folder:
             self.save(Path(folder))
             return type(self.forecaster).load(Path(folder), self.forecaster.settings())
@@ -120,11 +121,11 @@ class Packed(Fitted):
 
     def predict(self, history: pd.DataFrame) -> Floats:
         """See `Fitted.predict`."""
-        return self._loaded.predict(history)
+        return self.unpacked.predict(history)
 
     def standardisation(self) -> Mapping[str, Floats]:
         """See `Fitted.standardisation`."""
-        return self._loaded.standardisation()
+        return self.unpacked.standardisation()
 
     def save(self, folder: Path) -> None:
         """Write the files."""

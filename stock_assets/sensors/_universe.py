@@ -1,12 +1,14 @@
 """What the sensors know of each ticker: its exchange, its newest bar, and where its source ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
-from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.updates import Listed
+from stock_assets.health import Failure
 from stock_assets.resources import PriceSource, Warehouse
 from storage import queries
 from storage.errors import NothingPublished
@@ -16,16 +18,17 @@ from storage.published import Reader
 def listed_tickers(warehouse: Warehouse, *, log: Callable[[str], object]) -> list[Listed]:
     """Every ticker of the universe that has bars, from the published database.
 
-    One whose source cannot say where it ends (its folder is gone, its file is broken) is left out, and `log` is told.
+    One whose source cannot say where it ends (its folder is gone, its file is broken), or whose exchange is not known,
+    is left out, and `log` is told.
     """
-    found, problems = [], []
+    found: list[Listed] = []
+    problems: list[str] = []
     for row in published(warehouse, queries.newest_sessions).to_dict("records"):
-        try:
-            end = _end(row["source"], row["ticker"])
-        except StockAssetsError as error:
-            problems.append(f"{row['ticker']} is not updated: {error}")
+        if pd.isna(row["calendar"]):
+            problems.append(f"{row['ticker']} is not updated: its exchange is not known before its first fetch")
             continue
-        found.append(Listed(row["ticker"], row["calendar"], row["newest_session"].date(), end))
+        with excused(row["ticker"], "is not updated", problems):
+            found.append(Listed(row["ticker"], row["calendar"], row["newest_session"].date(), _end(row)))
     tell(problems, log)
     return found
 
@@ -39,6 +42,15 @@ def published(warehouse: Warehouse, query: Callable[[Reader], pd.DataFrame]) -> 
         return pd.DataFrame()
 
 
+@contextmanager
+def excused(ticker: str, what: str, problems: list[str]) -> Iterator[None]:
+    """What goes wrong with one ticker is put down as a problem, a line, and the others go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - each tick would fail for ever, and with it every ticker's updates
+        problems.append(f"{ticker} {Failure.of(error, what).line}")
+
+
 def tell(problems: list[str], log: Callable[[str], object], *, at_most: int = 20) -> None:
     """The first of many lines, and how many more there are."""
     for line in problems[:at_most]:
@@ -47,5 +59,6 @@ def tell(problems: list[str], log: Callable[[str], object], *, at_most: int = 20
         log(f"… and {len(problems) - at_most} more")
 
 
-def _end(source: str, ticker: str) -> date | None:
-    return PriceSource().open(source).last_session(ticker)
+def _end(row: dict[Any, Any]) -> date | None:
+    source = None if pd.isna(row["source"]) else row["source"]
+    return PriceSource().open(source).last_session(row["ticker"])

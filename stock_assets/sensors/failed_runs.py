@@ -1,32 +1,44 @@
 """A run that failed as a whole: its tickers are marked, and `failed_tickers` tells of them."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
 from stock_assets.health import Failure
 from stock_assets.instance import blame
+from stock_assets.lineage import ABOUT_ALL
 from stock_assets.resources import Warehouse
 from stock_assets.terminal import failure_line
 from stock_assets.universe import tickers_of_run
+from storage.lake import Lake
 
 
 @dg.run_failure_sensor(
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks the tickers of a failed run that its steps could not mark. A failed run about no ticker of the "
-    "universe is announced here.",
+    description="Marks the tickers of a failed run that its steps could not mark. A run that failed for no ticker of "
+    "the universe is announced here.",
 )
 def failed_runs(context: dg.RunFailureSensorContext, warehouse: Warehouse, clock: Clock) -> None:
     """Leave no ticker of a failed run looking well."""
     run, lake = context.dagster_run, warehouse.lake
-    reasons = list(dict.fromkeys(failure_line(event) for event in context.get_step_failure_events()))
+    failures = context.get_step_failure_events()
+    reasons = list(dict.fromkeys(failure_line(event) for event in failures))
     why = "; ".join(reasons) or context.failure_event.message or "no reason was recorded"
-    listed = set(lake.read("tickers")["ticker"])
-    tickers = [ticker for ticker in tickers_of_run(run, lake) if ticker in listed]
+    tickers = _answerable(run, lake, failures)
     blame(lake, run, tickers, Failure(run.job_name, why, "see the run's log"))
     warehouse.publish()
     if not tickers:
         message = f"the run {run.job_name} failed: {why}"
         announcement = Announcement("failure", message, about=run.run_id)
         announce(announcement, warehouse=warehouse, now=clock.now(), log=context.log.warning)
+
+
+def _answerable(run: dg.DagsterRun, lake: Lake, failures: Sequence[dg.DagsterEvent]) -> list[str]:
+    """The tickers that a run failed for: none, where only steps failed that look at all tickers of the home."""
+    if failures and {event.step_key for event in failures} <= ABOUT_ALL:
+        return []
+    listed = set(lake.read("tickers")["ticker"])
+    return [ticker for ticker in tickers_of_run(run, lake) if ticker in listed]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
+from stock_assets.health import FAILED
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._universe import published
 from storage import queries
@@ -24,20 +25,32 @@ def failed_tickers(
     context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
 ) -> dg.SensorResult | dg.SkipReason:
     """Tell of the runs that nobody has been told of."""
-    universe = published(warehouse, queries.tickers)
-    failed = universe[universe["status"] == "failed"] if len(universe) else universe
-    told, now_failed, n_told = set(json.loads(context.cursor or "[]")), set(), 0
-    for run_id, rows in failed.dropna(subset=["run_id"]).groupby("run_id") if len(failed) else ():
-        if run_id not in told:
-            run = context.instance.get_run_by_id(str(run_id))
-            if run is not None and not run.is_finished:
-                continue  # more may follow
-            alone = rows["ticker"].iloc[0] if len(rows) == 1 else None
-            news = Announcement("failure", _message(rows), about=str(run_id), ticker=alone)
+    failed = _failed(warehouse)
+    told: dict[str, list[str]] = json.loads(context.cursor or "{}")
+    known: dict[str, list[str]] = {}
+    n_told = 0
+    for run_id, rows in failed.groupby("run_id") if len(failed) else ():
+        run = context.instance.get_run_by_id(str(run_id))
+        if run is not None and not run.is_finished:
+            continue  # more may follow
+        # Tickers of a run that was cut short are marked a moment after it is.
+        new = rows[~rows["ticker"].isin(told.get(str(run_id), []))]
+        if len(new):
+            news = _announcement(str(run_id), new)
             n_told += announce(news, warehouse=warehouse, now=clock.now(), log=context.log.warning)
-        now_failed.add(run_id)
-    cursor = json.dumps(sorted(now_failed))
+        known[str(run_id)] = rows["ticker"].tolist()
+    cursor = json.dumps(known)
     return dg.SensorResult(cursor=cursor, skip_reason=None if n_told else f"{len(failed)} failed tickers, no new one")
+
+
+def _failed(warehouse: Warehouse) -> pd.DataFrame:
+    universe = published(warehouse, queries.tickers)
+    return universe[(universe["status"] == FAILED) & universe["run_id"].notna()] if len(universe) else universe
+
+
+def _announcement(run_id: str, rows: pd.DataFrame) -> Announcement:
+    alone = rows["ticker"].iloc[0] if len(rows) == 1 else None
+    return Announcement("failure", _message(rows), about=":".join([run_id, *rows["ticker"]]), ticker=alone)
 
 
 def _message(rows: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Drift that persists, live errors outside their band, or age: the models are trained again, and the reason is kept."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
@@ -9,7 +10,6 @@ import pandas as pd
 
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
-from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.forecasts import with_actuals
 from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.retraining import Known, decide_retraining, is_news
@@ -18,6 +18,7 @@ from stock_assets.jobs import train
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._materialized import materialized_since
 from stock_assets.sensors._requests import requested, run_request
+from stock_assets.sensors._universe import excused, tell
 from stock_assets.settings import load_settings
 from stock_assets.universe import markets_of
 from storage.lake import Lake
@@ -35,25 +36,33 @@ def retraining(
     context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
 ) -> dg.SensorResult | dg.SkipReason:
     """Decide for the tickers that were checked since the last look."""
-    news, cursor = materialized_since(context.instance, "drift", context.cursor)
+    seen, waiting = _read(context.cursor)
+    news, seen = materialized_since(context.instance, "drift", seen)
     # Several checks between two looks are decided on once, with the newest of them.
-    checked = {ticker for one in news for ticker in one.tickers}
-    busy = busy_tickers(context.instance, warehouse.lake) if checked else set()
-    due = {}
+    checked = waiting | {ticker for one in news for ticker in one.tickers}
+    checked &= set(warehouse.lake.read("tickers")["ticker"]) if checked else set()
+    # The run that made a check may not have ended yet: its tickers are looked at again.
+    busy = checked & busy_tickers(context.instance, warehouse.lake) if checked else set()
+    due: dict[str, pd.Series] = {}
+    problems: list[str] = []
     for ticker in sorted(checked - busy):
-        try:
+        with excused(ticker, "is not decided on", problems):
             decision = _decide(context, warehouse, clock, ticker)
-        except StockAssetsError as error:
-            context.log.warning(f"{ticker} is not decided on: {error}")
-            continue
-        if decision["action"] == "retrain":
-            due[ticker] = decision
+            if decision["action"] == "retrain":
+                due[ticker] = decision
+    tell(problems, context.log.warning)
     return requested(
         context.instance,
         [_request(market, {name: due[name] for name in names}) for market, names in _markets(warehouse, due).items()],
-        # The run that made a check may not have ended yet: its tickers are looked at again. Keys keep requests single.
-        cursor=context.cursor if checked & busy else cursor,
+        cursor=json.dumps({"seen": seen, "waiting": sorted(busy)}),
     )
+
+
+def _read(cursor: str | None) -> tuple[str | None, set[str]]:
+    stored = json.loads(cursor) if cursor else {"seen": None, "waiting": []}
+    if not isinstance(stored, dict):  # as it was once written: the last event alone
+        return str(stored), set()
+    return stored["seen"], set(stored["waiting"])
 
 
 def _markets(warehouse: Warehouse, due: Iterable[str]) -> dict[str, list[str]]:

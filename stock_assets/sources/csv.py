@@ -10,6 +10,7 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ class CsvSource:
             MalformedData: naming file, line, column, the value and what was expected.
             NoDataInRange, Unreachable: as in the contract.
         """
-        given, nulls = self._read(ticker)
+        given, nulls = _read(self._file(ticker))
         if given.empty and not nulls:
             raise NoDataInRange(
                 f"{self._folder / ticker}.csv has no rows, only a header; expected one line per session",
@@ -98,27 +99,24 @@ class CsvSource:
         return Bars(inside, calendar=CALENDAR, currency=CURRENCY, dropped=dropped)
 
     def last_session(self, ticker: str) -> date | None:
-        """Newest bar in the file as it is now; None where it has none. Errors as `fetch`."""
-        bars, _ = self._read(ticker)
-        return None if bars.empty else bars["session"].iloc[-1].date()
+        """Newest bar in the file as it is now; None where it has none. Errors as `fetch`.
 
-    def _read(self, ticker: str) -> tuple[pd.DataFrame, dict[date, str]]:
+        It is asked each minute: a file that has not changed is not read again.
+        """
+        path = self._file(ticker)
+        status = path.stat()
+        found = _newest_session(path, status.st_size, status.st_mtime_ns)
+        if isinstance(found, MalformedData):
+            raise found.with_traceback(None)
+        return found
+
+    def _file(self, ticker: str) -> Path:
         path = self._folder / f"{validate_ticker(ticker)}.csv"
         if path.is_dir():
             raise MalformedData(f"{path} is a folder; expected a file", cure="move it away and put the file there")
         if not path.is_file():
             raise self._unknown(ticker)
-        table = _read_cells(path)
-        sessions = _parse_dates(table)
-        is_null = table.cells[_PRICES_AND_VOLUME].isin(_EMPTY).all(axis=1)
-        nulls = {sessions[row].date(): f"line {table.lines[row]} holds no values" for row in np.flatnonzero(is_null)}
-        kept = table.cells.index[~is_null]
-        bars = _parse_numbers(table, kept).assign(session=sessions[kept])
-        _refuse_other_days(table, sessions[kept])
-        invalid = first_invalid_bar(bars)
-        if invalid is not None:
-            raise table.refuse(int(kept[invalid.position]), invalid.column, invalid.problem)
-        return finish_bars(bars, where=str(path), cure=_HOW), nulls
+        return path
 
     def _unknown(self, ticker: str) -> UnknownTicker:
         files = [path for path in self._folder.iterdir() if path.is_file()]
@@ -128,6 +126,31 @@ class CsvSource:
         hint = f"did you mean {' or '.join(near)}?" if near else f"put {ticker}.csv into {self._folder}"
         hint = f"rename {other_case[0]} to {ticker}.csv" if other_case else hint
         return UnknownTicker(f"{self._folder} has no {ticker}.csv; it holds {len(names)} files", cure=hint)
+
+
+@lru_cache(maxsize=16_384)
+def _newest_session(path: Path, size: int, changed: int) -> date | MalformedData | None:
+    """Of a file with this content, which size and time of change stand for; what is wrong with it, if it is."""
+    try:
+        bars, _ = _read(path)
+    except MalformedData as error:
+        return error
+    return None if bars.empty else bars["session"].iloc[-1].date()
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, dict[date, str]]:
+    """Bars, and why other sessions have none."""
+    table = _read_cells(path)
+    sessions = _parse_dates(table)
+    is_null = table.cells[_PRICES_AND_VOLUME].isin(_EMPTY).all(axis=1)
+    nulls = {sessions[row].date(): f"line {table.lines[row]} holds no values" for row in np.flatnonzero(is_null)}
+    kept = table.cells.index[~is_null]
+    bars = _parse_numbers(table, kept).assign(session=sessions[kept])
+    _refuse_other_days(table, sessions[kept])
+    invalid = first_invalid_bar(bars)
+    if invalid is not None:
+        raise table.refuse(int(kept[invalid.position]), invalid.column, invalid.problem)
+    return finish_bars(bars, where=str(path), cure=_HOW), nulls
 
 
 def _read_cells(path: Path) -> _Table:

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+from stock_assets.instance import open_instance
+from stock_assets.settings import load_settings
 from storage.sql import run_select
 from storage.tables import SCHEMA_VERSION
 from tests.cli.conftest import Say
+from tests.storage.frames import make_version_2
 
 
 def test_publish_rebuilds_the_database_to_the_same_content(home: Path, say: Say) -> None:
@@ -20,6 +23,30 @@ def test_publish_rebuilds_the_database_to_the_same_content(home: Path, say: Say)
 def test_migrate_of_a_current_lake_has_nothing_to_do(say: Say) -> None:
     say("tickers", "add", "AAPL")
     assert say("migrate").out == f"the lake is at schema version {SCHEMA_VERSION}: nothing to do\n"
+
+
+def test_a_home_of_the_version_before_is_named_by_the_doctor_and_migrated_whole(home: Path, say: Say) -> None:
+    say("tickers", "add", "AAPL", "IBM")
+    with open_instance(load_settings()) as instance:
+        instance.add_dynamic_partitions("ticker", ["AAPL", "IBM"])
+    before = run_select("SELECT ticker, status, updated_at FROM tickers", home)
+    make_version_2(home / "lake")
+    for line in (["doctor"], ["forecast"], ["tickers", "add", "MSFT"]):
+        said = say(*line)
+        assert said.code == 1
+        assert "has schema version 2, this program expects 3" in " ".join((said.out + said.err).split()), line
+        assert "run `stock-assets migrate`" in said.out + said.err, line
+
+    said = say("migrate")
+    assert said.code == 0
+    assert said.out == "the lake is at schema version 3\n"
+    assert "to version 3: stage, cure and run of a failed ticker" in said.err
+    assert run_select("SELECT ticker, status, updated_at FROM tickers", home).equals(before)
+    with open_instance(load_settings()) as instance:
+        assert instance.get_dynamic_partitions("ticker") == []
+        assert instance.get_dynamic_partitions("market") == ["XNYS"]
+    assert say("doctor").code == 0
+    assert say("migrate").out.endswith(": nothing to do\n")
 
 
 def test_a_lake_of_a_newer_program_is_refused_by_every_command_and_named_by_the_doctor(home: Path, say: Say) -> None:

@@ -164,7 +164,7 @@ def test_a_ticker_without_anything_is_a_state_with_its_cure(tmp_path: Path) -> N
     view = shown(Context(Store(tmp_path), Settings(home=tmp_path)))
     assert view.answer.text == "No: look at the stages and pipeline."
     assert view.states["pipeline"].text == (
-        "Pipeline: the ticker failed. Raw_prices: Yahoo knows no such ticker — check the symbol"
+        "Pipeline: the ticker failed. raw_prices: Yahoo knows no such ticker — check the symbol"
     )
     assert view.bars.figure.visible is False
     assert "`stock-assets run` checks them" in view.no_drift.text

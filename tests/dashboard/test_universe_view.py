@@ -183,7 +183,7 @@ def test_a_failed_ticker_shows_its_reason_in_the_table_and_in_full_below_the_cho
     view.update(alone.store.newest(), Selection())
     [shown] = view.table.layout.value.to_dict(orient="records")
     assert (shown["status"], shown["reason"], shown["updated"]) == ("✗ failed", reason, "2026-03-02 12:00")
-    assert view.why.text == f"ZZZZ failed. R{reason[1:]}"
+    assert view.why.text == f"ZZZZ failed. {reason}"
 
 
 def test_every_source_is_offered() -> None:

@@ -15,9 +15,12 @@ import pytest
 import storage
 from stock_assets import pruning
 from stock_assets.cli import run as command
-from stock_assets.partitions import PARTITION_TAG, TICKERS
-from stock_assets.runs import UNFINISHED, Options, execute, open_instance, plan, report_dead_runs
+from stock_assets.instance import UNFINISHED, open_instance, report_dead_runs
+from stock_assets.partitions import MARKET_TAG, MARKETS
+from stock_assets.runs import Options, execute, plan
 from stock_assets.settings import Settings
+from stock_assets.universe import chosen_tickers
+from storage.lake import Lake
 from tests.deploy.conftest import Server
 
 pytestmark = pytest.mark.slow
@@ -49,12 +52,14 @@ def test_two_runs_at_once_are_kept_in_postgresql_whole(on_postgres: Settings) ->
         assert len(storage.table("latest_forecasts", on_postgres.home, ticker=ticker)) == 1
 
     with open_instance(on_postgres) as instance:
-        runs = {run.tags.get(PARTITION_TAG): run for run in instance.get_runs() if run.job_name == "lineage"}
-        assert {run.status for run in runs.values()} == {dg.DagsterRunStatus.SUCCESS}
-        assert runs.keys() == {"AAPL", "IBM"}
-        assert set(instance.get_dynamic_partitions(str(TICKERS.name))) == {"AAPL", "IBM"}
-        assert set(instance.get_materialized_partitions(dg.AssetKey("forecasts"))) == {"AAPL", "IBM"}
-        for run in runs.values():
+        runs = instance.get_runs()
+        assert {(run.job_name, run.tags[MARKET_TAG], run.status) for run in runs} == {
+            ("lineage", "XNYS", dg.DagsterRunStatus.SUCCESS)
+        }
+        assert sorted(chosen_tickers(run.run_config) for run in runs) == [["AAPL"], ["IBM"]]
+        assert instance.get_dynamic_partitions(str(MARKETS.name)) == ["XNYS"]
+        assert set(instance.get_materialized_partitions(dg.AssetKey("forecasts"))) == {"XNYS"}
+        for run in runs:
             kinds = {entry.dagster_event.event_type for entry in instance.all_logs(run.run_id) if entry.dagster_event}
             assert {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.RUN_SUCCESS} <= kinds
     assert not [path for path in on_postgres.dagster_dir.rglob("*") if path.suffix == ".db"]
@@ -62,9 +67,9 @@ def test_two_runs_at_once_are_kept_in_postgresql_whole(on_postgres: Settings) ->
 
 def _fetch(settings: Settings) -> str:
     """Fetch AAPL in this process, as the daily update does, and return the run's id."""
-    with open_instance(settings, for_many=True) as instance:
-        (work,) = plan("fetch", ["AAPL"], Options())
-        assert execute(instance, settings, work).reason is None
+    with open_instance(settings) as instance:
+        (work,) = plan("fetch", ["AAPL"], Options(), Lake(settings.lake_dir))
+        assert execute(instance, settings, work).failed == {}
         return instance.get_run_records(limit=1)[0].dagster_run.run_id
 
 
@@ -82,7 +87,7 @@ def test_pruning_takes_a_run_that_a_newer_one_replaced_with_its_events(on_postgr
         pruning.remove(on_postgres, [runs])
         assert {run.run_id for run in instance.get_runs()} == {second}
         assert instance.all_logs(first) == []
-        assert set(instance.get_materialized_partitions(dg.AssetKey("prices"))) == {"AAPL"}
+        assert set(instance.get_materialized_partitions(dg.AssetKey("prices"))) == {"XNYS"}
 
 
 def test_a_killed_run_is_found_and_its_work_known(on_postgres: Settings) -> None:
@@ -98,11 +103,11 @@ def test_a_killed_run_is_found_and_its_work_known(on_postgres: Settings) -> None
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         (work,) = report_dead_runs(instance, on_postgres)
-        assert (work.ticker, work.job) == ("AAPL", "lineage")
+        assert (work.tickers, work.market, work.job) == (("AAPL",), "XNYS", "lineage")
         assert not instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
 
 
-def test_a_backup_says_what_is_not_in_it_and_a_restored_home_knows_its_tickers(
+def test_a_backup_says_what_is_not_in_it_and_a_restored_home_knows_its_markets(
     on_postgres: Settings, postgres_server: Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     _fetch(on_postgres)
@@ -116,7 +121,7 @@ def test_a_backup_says_what_is_not_in_it_and_a_restored_home_knows_its_tickers(
         environment.setenv("STOCK_ASSETS_HOME", str(other))
         assert command(["restore", str(archive)]) == 0
     with open_instance(elsewhere) as instance:
-        assert set(instance.get_dynamic_partitions(str(TICKERS.name))) == {"AAPL"}
+        assert instance.get_dynamic_partitions(str(MARKETS.name)) == ["XNYS"]
         assert instance.get_runs_count() == 0
 
 

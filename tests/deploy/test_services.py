@@ -27,7 +27,7 @@ SCREENS = {"webserver": 3000, "dashboard": 5006, "mlflow": 5000}
 USER = f"Basic {base64.b64encode(b'me:of-nginx').decode()}"
 REPOSITORY = {"repositoryLocationName": "stock-assets", "repositoryName": "__repository__"}
 ADD_PARTITION = """mutation($repository: RepositorySelector!) {
-  addDynamicPartition(partitionsDefName: "ticker", partitionKey: "AAPL", repositorySelector: $repository) { __typename }
+  addDynamicPartition(partitionsDefName: "market", partitionKey: "XNYS", repositorySelector: $repository) { __typename }
 }"""
 LAUNCH = """mutation($params: ExecutionParams!) {
   launchRun(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } }
@@ -185,8 +185,10 @@ def test_a_run_started_in_the_browser_ends_and_sensors_tick(site: Site) -> None:
 
     site.dagster(ADD_PARTITION, repository=REPOSITORY)
     selector = REPOSITORY | {"pipelineName": "fetch"}
-    tags = {"tags": [{"key": "dagster/partition", "value": "AAPL"}]}
-    launched = site.dagster(LAUNCH, params={"selector": selector, "mode": "default", "executionMetadata": tags})
+    tags = {"tags": [{"key": "dagster/partition", "value": "XNYS"}]}
+    config = {"resources": {"universe": {"config": {"tickers": ["AAPL"]}}}}
+    asked = {"selector": selector, "mode": "default", "executionMetadata": tags, "runConfigData": config}
+    launched = site.dagster(LAUNCH, params=asked)
     run = launched["launchRun"]["run"]["runId"]
     _until(lambda: site.dagster(STATUS, id=run)["runOrError"]["status"], "SUCCESS", site)
     assert not list((site.home / "dagster").rglob("*.db")), "all of it is in PostgreSQL"

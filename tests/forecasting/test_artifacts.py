@@ -12,7 +12,6 @@ import pytest
 from stock_assets.forecasting.artifacts import ArtifactStore, describe
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.manifest import hash_rows
-from stock_assets.forecasting.stored_model import RememberingModel
 from storage.tables import MODELS
 
 
@@ -47,37 +46,14 @@ def test_predictions_are_the_raw_ones_times_the_shrinkage(boosted, garch_history
     np.testing.assert_array_equal(shrunk.predict(garch_history), 0.25 * model.fitted.predict(garch_history))
 
 
-def test_a_store_that_remembers_reads_a_fit_once_and_one_that_does_not_checks_it_again(kept):
+def test_a_fit_that_was_loaded_needs_its_folder_no_more_and_the_next_one_is_checked_again(kept, garch_history):
     store, folder, address = kept
-    remembering = store.remembering()
-    first = remembering.load(*address)
+    first = store.load(*address)
+    expected = store.load(*address).predict(garch_history)
     (folder / "model.ubj").unlink()
-    assert remembering.load(*address) is first
-    for other in (store, store.remembering()):
-        with pytest.raises(ArtifactMismatch, match=r"lacks model\.ubj"):
-            other.load(*address)
-
-
-def test_a_fit_that_remembers_answers_equal_histories_once_and_others_anew(boosted, garch_history):
-    stored, asked = boosted[0].final, []
-
-    class Counted:
-        def predict(self, history):
-            asked.append(len(history))
-            return stored.fitted.predict(history)
-
-    model = RememberingModel.of(replace(stored, fitted=Counted()))
-    changed = garch_history.assign(log_return=garch_history["log_return"] * 1.001)
-    for history, times in (
-        (garch_history, 1),
-        (garch_history.copy(), 1),
-        (garch_history.iloc[:-1], 2),
-        (changed, 3),
-        (changed, 3),
-    ):
-        model.predict(history)[:] = 0.0  # a careless reader changes nobody else's answer
-        np.testing.assert_array_equal(model.predict(history), stored.predict(history))
-        assert len(asked) == times
+    np.testing.assert_array_equal(first.predict(garch_history), expected)
+    with pytest.raises(ArtifactMismatch, match=r"lacks model\.ubj"):
+        store.load(*address)
 
 
 def test_a_changed_file_is_refused_with_both_hashes(kept):

@@ -33,7 +33,7 @@ def test_the_scalers_of_a_network_are_those_of_its_training_rows(network, garch_
 def test_a_scaler_fitted_on_all_rows_is_caught_by_name(network, garch_history) -> None:
     honest = network.evaluated
     everything = MinMaxScaler.fit(cut_windows(garch_history, honest.fitted.forecaster.window, "log_return"))
-    kept = honest.fitted
+    kept = honest.fitted.unpacked
     leaky = NetworkFitted(kept.forecaster, kept.network, everything, kept.output, kept.losses)
     found = examine_scales([network.final, replace(honest, fitted=leaky)], garch_history)
     assert (found.name, found.passed) == ("scaler_provenance", False)
@@ -62,7 +62,8 @@ def test_a_fit_without_scales_passes_and_one_with_scales_nobody_knows_of_is_caug
     none = examine_scales([walk.evaluated], garch_history)
     assert (none.passed, none.message) == (True, "it keeps no scales")
     evaluated = boosted[0].evaluated
-    foreign = replace(evaluated, fitted=replace(evaluated.fitted, forecaster=walk.evaluated.fitted.forecaster))
+    fitted = evaluated.fitted.forecaster.fit(garch_history.iloc[:500])
+    foreign = replace(evaluated, fitted=replace(fitted, forecaster=walk.evaluated.fitted.forecaster))
     found = examine_scales([foreign], garch_history)
     assert not found.passed
     assert "the evaluated fit holds label" in found.message

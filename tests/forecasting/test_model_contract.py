@@ -1,7 +1,4 @@
-"""What every file in `forecasting/models/` promises. A new model is tested by being there.
-
-A combination is run with fits of all its parents, the same that the parents' own tests use.
-"""
+"""What every file in `forecasting/models/` promises. A new model is tested by being there."""
 
 import subprocess
 import sys
@@ -13,9 +10,7 @@ import pytest
 
 from stock_assets.forecasting.errors import TooFewRows
 from stock_assets.forecasting.models import BENCHMARK, Forecaster, discover
-from stock_assets.forecasting.models._combination import Combination
 from stock_assets.forecasting.models._network import NetworkForecaster
-from tests.forecasting.combined import ready
 
 LEARNED = 420  # rows the models are fitted on; the rest is only predicted
 
@@ -23,8 +18,9 @@ each_model = pytest.mark.parametrize("model", discover().values(), ids=discover(
 
 
 def tolerance(model):
-    """Networks, and what combines them, answer a row alone and in a batch with rounding differences; others do not."""
-    return 1e-6 if issubclass(model, NetworkForecaster | Combination) else 0.0
+    """Networks answer a row alone and in a batch with rounding differences; others do not."""
+    assert model.is_exact != issubclass(model, NetworkForecaster)
+    return 1e-6 if issubclass(model, NetworkForecaster) else 0.0
 
 
 def assert_same(model, left, right):
@@ -37,23 +33,17 @@ def learned_from(garch_history):
 
 
 @pytest.fixture(scope="module")
-def fit(learned_from, garch_history):
+def fit(learned_from):
     """Fits are shared: the same model, target and seed is fitted once for the whole suite."""
     known = {}
 
     def once(model, **settings):
         address = model, tuple(sorted(settings.items()))
         if address not in known:
-            known[address] = ready(model, once, garch_history, LEARNED, **settings).fit(learned_from)
+            known[address] = model.fast(**settings).fit(learned_from)
         return known[address]
 
     return once
-
-
-@pytest.fixture
-def unfitted(fit, garch_history):
-    """A model in its fast settings, its parents (if any) at hand."""
-    return lambda model, **settings: ready(model, fit, garch_history, LEARNED, **settings)
 
 
 @each_model
@@ -88,8 +78,8 @@ def test_one_number_for_each_row_and_nan_only_before_the_context_is_there(model,
 
 
 @each_model
-def test_the_same_seed_gives_the_same_numbers(model, fit, unfitted, learned_from, garch_history):
-    again = unfitted(model, seed=0).fit(learned_from)
+def test_the_same_seed_gives_the_same_numbers(model, fit, learned_from, garch_history):
+    again = model.fast(seed=0).fit(learned_from)
     np.testing.assert_array_equal(again.predict(garch_history), fit(model).predict(garch_history))
 
 
@@ -128,30 +118,29 @@ def test_rows_beyond_the_context_do_not_matter(model, fit, garch_history):
 def test_what_was_saved_loads_as_it_was(model, target, fit, garch_history, tmp_path):
     fitted = fit(model, target=target)
     fitted.save(tmp_path)
-    parents = {"parents": fitted.forecaster.of} if model.parents else {}
-    loaded = model.load(tmp_path, fitted.forecaster.settings(), **parents)
+    loaded = model.load(tmp_path, fitted.forecaster.settings())
     assert loaded.forecaster == fitted.forecaster
     np.testing.assert_array_equal(loaded.predict(garch_history), fitted.predict(garch_history))
 
 
 @each_model
-def test_too_few_rows_are_refused_with_both_numbers(model, unfitted, learned_from):
+def test_too_few_rows_are_refused_with_both_numbers(model, learned_from):
     short = learned_from.iloc[: model.min_rows - 1]
     with pytest.raises(TooFewRows, match=rf"{model.name} was given {len(short)} .* needs {model.min_rows}"):
-        unfitted(model).fit(short)
+        model.fast().fit(short)
 
 
 @each_model
-def test_the_fewest_rows_allowed_are_enough(model, unfitted, learned_from):
+def test_the_fewest_rows_allowed_are_enough(model, learned_from):
     shortest = learned_from.iloc[: model.min_rows]
-    predicted = unfitted(model).fit(shortest).predict(learned_from)
+    predicted = model.fast().fit(shortest).predict(learned_from)
     assert np.isfinite(predicted[60:]).all()
 
 
 @each_model
-def test_inputs_are_left_as_they_were(model, unfitted, learned_from, garch_history):
+def test_inputs_are_left_as_they_were(model, learned_from, garch_history):
     given, asked = learned_from.copy(), garch_history.copy()
-    unfitted(model).fit(given).predict(asked)
+    model.fast().fit(given).predict(asked)
     pd.testing.assert_frame_equal(given, learned_from)
     pd.testing.assert_frame_equal(asked, garch_history)
 
@@ -165,11 +154,11 @@ def test_the_reference_formulation_answers_in_log_returns_too(model, fit, garch_
 
 
 @each_model
-def test_progress_is_reported(model, unfitted, learned_from):
+def test_progress_is_reported(model, learned_from):
     if model.name == BENCHMARK:
         pytest.skip("there is nothing to learn")
     messages = []
-    unfitted(model).fit(learned_from, messages.append)
+    model.fast().fit(learned_from, messages.append)
     assert messages
 
 
@@ -191,8 +180,6 @@ np.save(sys.argv[3], fitted.predict(history), allow_pickle=False)
 @pytest.mark.slow
 @each_model
 def test_another_process_finds_the_same_numbers(model, fit, garch_history, tmp_path):
-    if model.parents:
-        pytest.skip("each of its parents is tested here, and the rest is a sum")
     found = tmp_path / "predicted.npy"
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", _IN_ANOTHER_PROCESS, model.name, str(LEARNED), str(found)]

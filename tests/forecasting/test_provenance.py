@@ -14,14 +14,13 @@ from stock_assets.forecasting.predictions import predict_live
 from stock_assets.forecasting.prices import RAW_COLUMNS, build_prices
 from stock_assets.forecasting.provenance import (
     ANY_DAY,
-    NETWORK_TOLERANCE,
     Reproduction,
     bars_of_fit,
     bars_of_forecast,
     find_forecast,
     reproduce,
-    tolerance_of,
 )
+from stock_assets.forecasting.tolerance import NETWORK_TOLERANCE, tolerance_of
 from storage.lake import Lake
 from tests.forecasting.conftest import NOW
 

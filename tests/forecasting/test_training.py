@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,6 +17,7 @@ from stock_assets.forecasting.models.xgboost import XGBoost
 from stock_assets.forecasting.splits import holdout_splits
 from stock_assets.forecasting.training import fit_fold, inner_folds, train
 from stock_assets.forecasting.volatility import forecast_volatility
+from tests.forecasting.combined import ENSEMBLES
 
 NOW = datetime(2012, 10, 1, 12, tzinfo=UTC)
 SMALL = XGBoost(n_estimators=20)
@@ -108,12 +110,11 @@ def test_only_a_model_that_reads_features_depends_on_their_formulas(run, monkeyp
     assert run(RandomWalk()).final.manifest.version == walk.final.manifest.version
 
 
-def test_exactly_the_trees_and_what_combines_them_read_features():
-    assert {name for name, model in discover().items() if model.uses_features and not model.parents} == {
-        "xgboost",
-        "random_forest",
-    }
-    assert all(model.uses_features for model in discover().values() if model.parents)
+def test_exactly_the_trees_and_what_combines_them_read_features(fits):
+    assert {name for name, model in discover().items() if model.uses_features} == {"xgboost", "random_forest"}
+    version = feature_formulas.features_version()
+    for ensemble in ENSEMBLES:
+        assert {fit.manifest.features_version for fit in vars(fits[ensemble.name]).values()} == {version}
 
 
 def test_one_more_day_refits_only_the_final_fit(run, garch_prices, garch_history):
@@ -173,8 +174,9 @@ def test_the_reference_formulation_is_used_as_it_is(run, garch_history):
 def test_progress_names_folds_and_fits(run):
     messages = []
     run(progress=messages.append)
-    headlines = [message for message in messages if not message.startswith("round")]
-    assert headlines == [
+    headlines, seconds = zip(*(message.split(": ") for message in messages), strict=True)
+    assert all(re.fullmatch(r"\d+\.\d s", text) for text in seconds)
+    assert list(headlines) == [
         *(f"calibration fold {number}/3" for number in (1, 2, 3)),
         "evaluated fit on 510 sessions",
         "final fit on 639 sessions",

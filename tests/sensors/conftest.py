@@ -7,15 +7,19 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+from dagster._core.test_utils import create_run_for_test
 
 from stock_assets.clock import Clock
+from stock_assets.partitions import MARKET_TAG
 from stock_assets.resources import Warehouse
+from stock_assets.universe import choose_tickers, chosen_tickers
 from tests.assets.conftest import Desk, desk
 from tests.storage.frames import rows
 
 __all__ = ["desk"]
 
 NOW = datetime(2024, 3, 5, 14, tzinfo=UTC)  # a Tuesday morning in New York, before the open
+LATE = datetime(2027, 3, 5, 14, tzinfo=UTC)  # such a Friday, when Bombay's calendar has ended
 
 Ask = Callable[..., Any]
 
@@ -31,23 +35,70 @@ def ask(desk: Desk, warehouse: Warehouse) -> Ask:
     """Evaluate a sensor once, for real, on the desk's instance."""
 
     def ask(sensor: dg.SensorDefinition, *, now: datetime = NOW, cursor: str | None = None) -> Any:
-        context = dg.build_sensor_context(
-            instance=desk.instance,
-            cursor=cursor,
-            resources={"warehouse": warehouse, "clock": Clock(at=now.isoformat())},
-        )
-        return sensor(context)
+        resources = {"warehouse": warehouse, "clock": Clock(at=now.isoformat())}
+        with dg.build_sensor_context(instance=desk.instance, cursor=cursor, resources=resources) as context:
+            return sensor(context)
 
     return ask
+
+
+BAD_TICKERS = {
+    "UNKNOWN": "'XXXX' is not an exchange calendar",
+    "ENDED": "outside the calendar XBOM",
+    "UNFETCHED": "its exchange is not known",
+    "NOWHERE": "'google' is not a price source",
+}
+"""What is wrong with each ticker of `list_bad_tickers` at `LATE`."""
+
+
+def list_bad_tickers(list_ticker: Callable[..., None]) -> None:
+    """Tickers with bars whose facts are of no use: calendar unknown, ended or missing, source unknown."""
+    list_ticker("UNKNOWN", "2027-03-03", calendar="XXXX")
+    list_ticker("ENDED", "2027-03-03", calendar="XBOM")
+    list_ticker("UNFETCHED", "2027-03-03", calendar=None, source=None)
+    list_ticker("NOWHERE", "2027-03-03", source="google")
+
+
+def tickers_of(request: dg.RunRequest) -> list[str]:
+    """The tickers that a run was requested for."""
+    return chosen_tickers(request.run_config)
+
+
+def readable(request: dg.RunRequest) -> str:
+    """The part of a run key that is for people, without the hash of what the request is about."""
+    key, _, hashed = str(request.run_key).rpartition(":")
+    assert len(hashed) == 8
+    return key
+
+
+def begin_run(desk: Desk, job: str, *tickers: str, market: str = "XNYS") -> dg.DagsterRun:
+    """A run that is under way for some tickers; none named: for all of its market."""
+    return create_run_for_test(
+        desk.instance,
+        job_name=job,
+        run_config={"resources": choose_tickers(tickers)} if tickers else {},
+        tags={MARKET_TAG: market},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+
+
+def tell_made(desk: Desk, asset: str, *tickers: str, market: str = "XNYS", **marks: dict[str, int]) -> None:
+    """What a step reports to Dagster when it has made an asset."""
+    told = {"tickers": dg.MetadataValue.json(list(tickers))}
+    told |= {name: dg.MetadataValue.json(by_ticker) for name, by_ticker in marks.items()}
+    desk.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=market, metadata=told))
 
 
 @pytest.fixture
 def list_ticker(warehouse: Warehouse) -> Callable[..., None]:
     """Put a ticker with bars up to a session, trained or not, into lake and published database."""
 
-    def list_ticker(ticker: str, newest: str | None, *, status: str = "ok", trained: bool = True) -> None:
-        row = rows("tickers", 1, ticker=ticker, calendar="XNYS", source="yahoo", status=status)
-        warehouse.lake.write("tickers", row, ticker=ticker)
+    def list_ticker(
+        ticker: str, newest: str | None, *, trained: bool = True, calendar: str | None = "XNYS", **facts: Any
+    ) -> None:
+        empty = dict.fromkeys(("stage", "reason", "cure", "run_id"))
+        known = {"calendar": calendar, "source": "yahoo", "status": "ok"} | empty | facts
+        warehouse.lake.write("tickers", rows("tickers", 1, ticker=ticker, **known), ticker=ticker)
         if newest is not None:
             sessions = pd.bdate_range(end=newest, periods=3)
             warehouse.lake.write("prices", rows("prices", 3, ticker=ticker, session=sessions), ticker=ticker)

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from stock_assets.sources import BAR_COLUMNS, open_source
+from stock_assets.sources import csv as csv_source
 from stock_assets.sources.csv import CsvSource
-from stock_assets.sources.errors import MalformedData, NoDataInRange, SourceNotConfigured, Unreachable
+from stock_assets.sources.errors import (
+    MalformedData,
+    NoDataInRange,
+    SourceNotConfigured,
+    UnknownTicker,
+    Unreachable,
+)
 from storage.errors import InvalidTicker
 from tests.sources.csv_files import HEADER, ROWS, fetch, write
 
@@ -225,3 +232,38 @@ def test_last_session_is_the_newest_in_the_file(tmp_path: Path) -> None:
     write(tmp_path, HEADER, ROWS[2], ROWS[0])
 
     assert CsvSource(tmp_path).last_session("AAPL") == date(2024, 1, 4)
+
+
+def test_last_session_reads_a_file_again_only_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    real = csv_source._read_cells
+    monkeypatch.setattr(csv_source, "_read_cells", lambda path: read.append(path) or real(path))
+    path = write(tmp_path, HEADER, *ROWS[:2])
+    for _ in range(3):  # each tick of a sensor opens the source anew
+        assert CsvSource(tmp_path).last_session("AAPL") == date(2024, 1, 3)
+    assert read == [path]
+    write(tmp_path, HEADER, *ROWS)
+    assert CsvSource(tmp_path).last_session("AAPL") == date(2024, 1, 4)
+    write(tmp_path, HEADER, *ROWS[:2], ROWS[2].replace("2024-01-04", "2024-01-05"))  # as large as before
+    assert CsvSource(tmp_path).last_session("AAPL") == date(2024, 1, 5)
+    assert read == [path] * 3
+
+
+def test_last_session_says_of_a_broken_file_what_is_wrong_until_it_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, HEADER, ROWS[0], ROWS[1].replace("184.25", "dear"))
+    for _ in range(2):
+        with pytest.raises(MalformedData, match="'dear' is not a number"):
+            CsvSource(tmp_path).last_session("AAPL")
+    with monkeypatch.context() as patch:
+        patch.setattr(csv_source, "_read_cells", None)
+        with pytest.raises(MalformedData, match="'dear' is not a number"):
+            CsvSource(tmp_path).last_session("AAPL")
+    write(tmp_path, HEADER, *ROWS)
+    assert CsvSource(tmp_path).last_session("AAPL") == date(2024, 1, 4)
+    path.unlink()
+    with pytest.raises(UnknownTicker, match=r"no AAPL\.csv"):
+        CsvSource(tmp_path).last_session("AAPL")

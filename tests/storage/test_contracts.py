@@ -143,8 +143,9 @@ def test_whole_numbers_may_stand_in_a_column_of_floats() -> None:
 
 def test_an_all_null_column_of_any_type_may_stand_where_null_is_allowed() -> None:
     assert conform(PRICES, rows("prices", dividends=None))["dividends"].null_count == 3
-    back = to_frame(TICKERS, conform(TICKERS, rows("tickers", 1, reason=None, calendar=np.nan)))
-    assert back["reason"].tolist() == [None]
+    well = dict.fromkeys(("stage", "reason", "cure", "run_id"))
+    back = to_frame(TICKERS, conform(TICKERS, rows("tickers", 1, calendar=np.nan, **well)))
+    assert back[list(well)].iloc[0].to_dict() == well
     assert back["calendar"].tolist() == [None]
 
 

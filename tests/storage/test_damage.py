@@ -12,6 +12,7 @@ from storage import publisher as publishing
 from storage.errors import ContractViolation
 from storage.lake import Lake
 from storage.layout import scan
+from storage.parquet import CURE_OF_DAMAGE
 from storage.published import Reader
 from storage.publisher import Publisher
 from storage.tables import TABLES
@@ -67,6 +68,7 @@ def test_a_damaged_file_stops_nobody_else_and_its_last_good_rows_stay(
     publisher.lake.write("prices", _prices("AAPL", 7.0, n=4), ticker="AAPL")
     published = publisher.publish()
     assert published.damaged == (msft,)
+    assert published.warnings == (f"{msft} is damaged and was not published: {CURE_OF_DAMAGE}",)
     assert published.changed == ("prices/ticker=AAPL.parquet",)
     assert _published(publisher.home) == {"AAPL": [7.0] * 4, "MSFT": [2.0] * 3}
     with pytest.raises(ContractViolation, match=r"ticker=MSFT.parquet .* — restore the file from a backup, or delete"):

@@ -9,8 +9,9 @@ import pytest
 
 from storage.lake import Lake
 from storage.migrate import migrate
+from storage.tables import TABLES
 from storage.version import write_version
-from tests.storage.frames import partition, rows
+from tests.storage.frames import NEW_IN_3, drop_columns, make_version_2, partition, rows
 
 NEW_IN_2 = {
     "predictions": ["scheme", "capped"],
@@ -42,16 +43,63 @@ def version_1(tmp_path: Path) -> Path:
         path.unlink()
     folder.rmdir()
     pq.write_table(both, folder.with_suffix(".parquet"))
-    for table, names in NEW_IN_2.items():
-        for path in (root / table).rglob("*.parquet"):
-            pq.write_table(pq.ParquetFile(path).read().drop_columns(names), path)
+    drop_columns(root, NEW_IN_2)
     write_version(root, 1)
     return root
 
 
-def test_version_1_rows_are_all_there_and_fit_the_contracts_of_version_2(version_1: Path) -> None:
+@pytest.fixture
+def version_2(tmp_path: Path) -> Path:
+    """A lake as version 2 wrote it: every table, and a failed ticker whose reason says everything in one line."""
+    root = tmp_path / "lake"
+    lake = Lake(root)
+    for name, table in TABLES.items():
+        if table.append_only:
+            lake.append(name, rows(name))
+        elif name != "tickers":
+            lake.write(name, rows(name), **partition(name))
+    for ticker, status, reason in (("AAPL", "ok", None), ("IBM", "failed", "prices: 2 closes are zero — correct them")):
+        lake.write("tickers", rows("tickers", ticker=ticker, status=status, reason=reason), ticker=ticker)
+    make_version_2(root)
+    return root
+
+
+def _stored(root: Path) -> dict[str, pa.Table]:
+    """Every file's rows, by its path."""
+    files = sorted(root.rglob("[!.]*.parquet"))
+    return {path.relative_to(root).as_posix(): pq.ParquetFile(path).read() for path in files}
+
+
+def test_version_2_rows_are_all_there_and_a_failed_ticker_has_room_for_stage_cure_and_run(version_2: Path) -> None:
+    before = _stored(version_2)
+    assert [step.to for step in migrate(version_2)] == [3]
+    after = _stored(version_2)
+    assert after.keys() == before.keys()
+    for name, content in before.items():
+        assert after[name].select(content.column_names).equals(content), name
+        assert (after[name].num_columns > content.num_columns) is name.startswith("tickers/"), name
+    lake = Lake(version_2)
+    for name in TABLES:
+        assert len(lake.read(name)), name
+    tickers = lake.read("tickers").set_index("ticker")
+    assert tickers["status"].to_dict() == {"AAPL": "ok", "IBM": "failed"}
+    assert tickers.loc["IBM", "reason"] == "prices: 2 closes are zero — correct them"
+    assert tickers[NEW_IN_3["tickers"]].isna().all(axis=None)
+
+
+def test_a_step_to_version_3_that_was_killed_half_way_is_taken_again(version_2: Path) -> None:
+    content = (version_2 / "tickers/ticker=IBM.parquet").read_bytes()
+    migrate(version_2)
+    first = _stored(version_2)
+    (version_2 / "tickers/ticker=IBM.parquet").write_bytes(content)
+    write_version(version_2, 2)
+    assert [step.to for step in migrate(version_2)] == [3]
+    assert _stored(version_2) == first
+
+
+def test_version_1_rows_are_all_there_and_fit_the_contracts_of_today(version_1: Path) -> None:
     before = pq.ParquetFile(version_1 / "predictions/ticker=AAPL/model=random_walk.parquet").read().to_pandas()
-    migrate(version_1, target=2)
+    migrate(version_1)
     lake = Lake(version_1)
     after = lake.read("predictions")
     assert len(after) == len(before) == 8
@@ -71,10 +119,10 @@ def test_version_1_rows_are_all_there_and_fit_the_contracts_of_version_2(version
 def test_a_step_that_was_killed_before_the_old_file_was_gone_is_taken_again(version_1: Path) -> None:
     old = version_1 / "predictions/ticker=AAPL/model=random_walk.parquet"
     content = old.read_bytes()
-    migrate(version_1, target=2)
+    migrate(version_1)
     first = Lake(version_1).read("predictions")
     old.write_bytes(content)
     write_version(version_1, 1)
-    migrate(version_1, target=2)
+    migrate(version_1)
     assert not old.exists()
     pd.testing.assert_frame_equal(Lake(version_1).read("predictions"), first)

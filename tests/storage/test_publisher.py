@@ -156,6 +156,7 @@ def test_a_foreign_log_is_moved_aside_before_the_replacement_and_reported(publis
     assert aside.name.startswith("warehouse.duckdb.wal.")
     assert aside.suffix == ".aside"
     assert aside.stat().st_size > 0
+    assert published.warnings == (f"someone's unfinished writes to warehouse.duckdb were moved to {aside}",)
     _assert_published_equals_lake(publisher.home)
     assert person.execute("SELECT count(*) FROM notes").fetchall() == [(2,)]
     person.commit()

@@ -29,7 +29,7 @@ def test_a_ticker_is_added_once_and_removed_once(lake: Lake) -> None:
     assert add_ticker(lake, "AAPL", now=datetime.now(UTC)) == "kept"
     [row] = lake.read("tickers").to_dict(orient="records")
     assert (row["ticker"], row["status"], row["updated_at"]) == ("AAPL", "added", NOW)
-    assert pd.isna(row["source"])
+    assert pd.isna([row[name] for name in ("source", "stage", "reason", "cure", "run_id")]).all()
     assert remove_ticker(lake, "AAPL")
     assert not remove_ticker(lake, "AAPL")
     assert lake.read("tickers").empty

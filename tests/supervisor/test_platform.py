@@ -7,18 +7,26 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
-from stock_assets.lineage import record_status
+from stock_assets import health
 from storage.lake import Lake
+from storage.publisher import Publisher
+from storage.universe import add_ticker
 from tests.dashboard.servers import free_port
 from tests.supervisor.conftest import hear_stops, wait_for
 
 pytestmark = pytest.mark.slow
 SCREENS = {"dashboard": "/", "dagster": "/server_info", "mlflow": "/health", "evidently": "/api/projects/"}
+TICKS = """{
+  sensorOrError(sensorSelector: {
+    repositoryLocationName: "stock-assets", repositoryName: "__repository__", sensorName: "new_tickers"
+  }) { ... on Sensor { sensorState { ticks(limit: 1) { skipReason } } } }
+}"""
 _PATIENCE_S = 400  # Evidently and MLflow alone take half a minute of a processor to load
 
 
@@ -26,7 +34,9 @@ _PATIENCE_S = 400  # Evidently and MLflow alone take half a minute of a processo
 def up(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, int]]]:
     """The command on a home whose automation has nothing to do, with the port of each screen."""
     home, ports = tmp_path / "home", {name: free_port() for name in SCREENS}
-    record_status(Lake(home / "lake"), "AAPL", "failed", source="sample", reason="prices: a test")
+    add_ticker(Lake(home / "lake"), "AAPL", "sample", now=datetime.now(UTC))
+    health.failed(Lake(home / "lake"), "AAPL", health.Failure("prices", "a test", "none"), "a run that is over")
+    Publisher(home).publish()
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("STOCK_ASSETS_", "DAGSTER_"))
     }
@@ -75,15 +85,14 @@ def test_every_screen_answers_and_one_ctrl_c_ends_all(
     assert opened == f"http://127.0.0.1:{ports['dashboard']}"
     for name, path in SCREENS.items():
         assert _get(ports[name], path)
-    # The UI knows the lineage and the partitions of this home through the one code server.
-    asked = json.dumps({"query": "{ assetNodes { partitionKeys } }"})
+    # The daemon asks sensors, and these know the universe of this home, through the one code server that the UI has.
+    asked = json.dumps({"query": TICKS})
 
-    def partitions() -> list[list[str]]:
-        return [
-            one["partitionKeys"] for one in json.loads(_get(ports["dagster"], "/graphql", asked))["data"]["assetNodes"]
-        ]
+    def told() -> list[str]:
+        sensor = json.loads(_get(ports["dagster"], "/graphql", asked))["data"]["sensorOrError"]
+        return [tick["skipReason"] for tick in sensor["sensorState"]["ticks"]]
 
-    wait_for(lambda: ["AAPL"] in partitions(), "the ticker's partition, which the daemon makes", patience=_PATIENCE_S)
+    wait_for(lambda: told() == ["none of 1 tickers is new"], "a look of the sensor new_tickers", patience=_PATIENCE_S)
     started = psutil.Process(process.pid).children(recursive=True)
     assert len(started) >= 2 * len(expected)
     process.send_signal(signal.SIGINT)
