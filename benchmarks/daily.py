@@ -2,10 +2,10 @@
 
 Every model is trained for one simulated ticker, and its fits are copied to the others, each with a history of 1,300
 sessions. Then one session is added, and `stock-assets forecast` updates all of them in one Dagster run: fetch, checks,
-features, predictions with intervals, scores, champion, forecasts, drift, publication. The person's loop keeps each final
-fit in its library's own format (skops, .keras, state dict, UBJ, JSON), loads it, and asks it for the whole history,
-ticker after ticker; nothing else. It runs before the update and after it, since a machine's speed drifts, and the mean
-counts. Budget: at most 0.2 ×, in seconds of a processor; and with more tickers no more than 1.05 × as much for each.
+features, predictions with intervals, scores, champion, forecasts, drift, publication. The person's loop keeps each
+final fit in its library's own format (skops, .keras, state dict, UBJ, JSON), loads it, and asks it for the whole
+history, ticker after ticker; nothing else. It runs before the update and after it, since a machine's speed drifts, and
+the mean counts. Budget: at most 0.2 × of it in seconds of a processor; with more tickers at most 1.05 × for each.
 """
 
 import argparse
@@ -157,7 +157,7 @@ def compare(folder: Path, sizes: list[int]) -> None:
     for n in sizes:
         with tempfile.TemporaryDirectory(dir=folder) as below:
             home, csv, tickers = prepare(trained, Path(below), n)
-            script = [sys.executable, "-m", "benchmarks.daily", "--home", str(home), "--kept", str(kept), str(min(n, 100))]
+            script = [sys.executable, "-m", "benchmarks.daily", "--home", str(home), "--kept", str(kept), str(n)]
             is_first = n == sizes[0]
             loops = [timed(script, home)] if is_first else []
             ours, made = update(home, csv, tickers)

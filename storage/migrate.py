@@ -33,7 +33,9 @@ class Migration:
 # In order; the first leads from version 1 to 2.
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "a file of predictions for each scheme; new columns of five tables", to_version_2),
-    Migration(3, "stage, cure and run of a failed ticker in columns of their own", to_version_3),
+    Migration(
+        3, "stage, cure and run of a failed ticker in columns of their own; the bars a prediction is from", to_version_3
+    ),
 )
 
 

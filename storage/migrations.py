@@ -33,8 +33,20 @@ def to_version_2(root: Path) -> None:
 
 
 def to_version_3(root: Path) -> None:
-    """A failed ticker's stage, cure and run get columns of their own; what an old reason says stays in it."""
-    rewrite(root, "tickers", lambda rows: _with(rows, _TICKERS_3))
+    """A failed ticker's stage, cure and run get columns of their own; predictions say which bars they are from."""
+    rewrite(root, "tickers", lambda rows: _told_apart(_with(rows, _TICKERS_3)))
+    rewrite(root, "predictions", lambda rows: _with(rows, _PREDICTIONS_3))
+
+
+def _told_apart(rows: pa.Table) -> pa.Table:
+    """`stage: reason — cure`, as version 2 wrote a reason, in three columns."""
+    found = rows.to_pylist()
+    for row in found:
+        stage, colon, rest = (row["reason"] or "").partition(": ")
+        if row["stage"] is None and colon and " " not in stage:
+            reason, _, cure = rest.rpartition(" — ")
+            row |= {"stage": stage, "reason": reason or rest, "cure": cure if reason else None}
+    return pa.Table.from_pylist(found, schema=rows.schema)
 
 
 # Columns that version 2 put in: (the column before, name and type, value of the old rows).
@@ -65,6 +77,7 @@ _TICKERS_3 = (
     ("reason", pa.field("cure", pa.string()), None),
     ("cure", pa.field("run_id", pa.string()), None),
 )
+_PREDICTIONS_3 = (("model_version", pa.field("bars_version", pa.int64()), None),)
 _FORECASTS_2 = (("code_version", pa.field("run_id", pa.string()), None),)
 # Version 1 knew two schemes, each of one fold that bears its name.
 _SCHEMES_1 = ("holdout", "live")

@@ -30,6 +30,7 @@ KEPT_GENERATIONS = 3
 COMPACT_ABOVE = 200  # files of an append-only table
 _COMPACT_PATIENCE = 1.0  # seconds; a busy table is compacted another time
 _WAREHOUSE = "warehouse.duckdb"
+_NAMED = 20  # damaged files that a warning names
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Publication:
         """What people should hear of it, a line each."""
         return (
             *(f"someone's unfinished writes to {_WAREHOUSE} were moved to {file}" for file in self.moved_aside),
-            *(f"{file} is damaged and was not published: {CURE_OF_DAMAGE}" for file in self.damaged),
+            *(f"{file} is damaged and was not published: {CURE_OF_DAMAGE}" for file in self.damaged[:_NAMED]),
+            *([f"… and {len(self.damaged) - _NAMED} more damaged files"] if len(self.damaged) > _NAMED else []),
         )
 
 

@@ -1,6 +1,5 @@
 """What models and ensembles share as assets: their outputs, their rows of `models`, and their checked predictions."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -67,12 +66,21 @@ def predict(
         RefusedData: the rows cannot be right.
     """
     table = predict_all(trained, history, splits, ticker=one.ticker, calendar=one.calendar, answered=answered)
+    return table, check(one, trained.final.manifest.model, table, splits)
+
+
+def check(one: OneTicker, name: str, table: pd.DataFrame, splits: pd.DataFrame) -> list[Finding]:
+    """What is doubtful about predictions.
+
+    Raises:
+        RefusedData: the rows cannot be right.
+    """
     findings = check_predictions(table, splits, one.read("features"))
-    refuse(findings, subject=f"{one.ticker} predictions of {trained.final.manifest.model}")
-    return table, findings
+    refuse(findings, subject=f"{one.ticker} predictions of {name}")
+    return findings
 
 
-def prediction_notes(table: pd.DataFrame) -> Mapping[str, Any]:
+def prediction_notes(table: pd.DataFrame) -> dict[str, Any]:
     """How many rows there are, and the newest."""
     return {
         "rows_by_role": dg.MetadataValue.md(table["role"].value_counts().to_frame("rows").to_markdown()),

@@ -3,13 +3,15 @@
 Fits are content-addressed, so a rerun skips what is done. A daily update makes the predictions alone and fits nothing.
 """
 
-from stock_assets.assets._fits import fit_notes, fit_outputs, fit_rows, predict, prediction_notes
+from stock_assets.assets._fits import check, fit_notes, fit_outputs, fit_rows, predict, prediction_notes
 from stock_assets.clock import Clock
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import BENCHMARK, Forecaster, discover
-from stock_assets.forecasting.training import asking, training
+from stock_assets.forecasting.splits import HOLDOUT, LIVE
+from stock_assets.forecasting.training import training
 from stock_assets.forecasting.tuning import searching, train_rows
 from stock_assets.forecasting.units import Steps
+from stock_assets.forecasting.updating import updating
 from stock_assets.lineage import Declaration, lineage_asset
 from stock_assets.resources import ModelSettings, Tracking
 from stock_assets.tracking.fits import track_fit
@@ -33,9 +35,20 @@ def build_model_asset(model: type[Forecaster]) -> Declaration:
         splits = one.read("splits")
         history = build_history(one.read("prices"), one.read("features"))
         if not one.makes("models"):
-            trained, answered = yield from asking(one.store, one.ticker, model.name, history)
-            table, findings = predict(one, trained, answered, history, splits)
-            return Made({"predictions": table}, findings, prediction_notes(table))
+            updated = yield from updating(
+                one.read("predictions", scheme=[HOLDOUT, LIVE]),
+                history,
+                splits,
+                ticker=one.ticker,
+                model=model.name,
+                calendar=one.calendar,
+                store=one.store,
+            )
+            findings = check(one, model.name, updated.predictions, splits)
+            if updated.n_outdated:
+                one.say(f"{updated.n_outdated} predictions were of another history or fit and are made again")
+            notes = {"sessions_predicted": updated.n_asked, "predictions_outdated": updated.n_outdated}
+            return Made({"predictions": updated.predictions}, findings, notes | prediction_notes(updated.predictions))
         found = yield from searching(
             model_settings.forecaster(model.name),
             history,

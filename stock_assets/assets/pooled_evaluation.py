@@ -69,9 +69,7 @@ def _read(lake: Lake, warn: Callable[[str], object]) -> tuple[pd.DataFrame, list
     return pd.concat([lake.read("evaluation", ticker=[]), *evaluation], ignore_index=True), sums
 
 
-def _rows(
-    lake: Lake, tickers: list[str], warn: Callable[[str], object]
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+def _rows(lake: Lake, tickers: list[str], warn: Callable[[str], object]) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     try:
         asked: dict[str, list[str]] = {"ticker": tickers, "model": list(model_names())}
         yield lake.read("evaluation", **asked), lake.read("predictions", **asked)

@@ -8,10 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stock_assets.forecasting.shrinkage import Shrinkage
 
 Kind = Literal["evaluated", "final", "backtest"]
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2 ** 64
+_INVERSE = np.uint64(pow(int(_FACTOR), -1, 2**64))
+_BAR_NUMBERS = ("open", "high", "low", "close", "adj_close", "volume", "dividends", "stock_splits")
 KINDS_IN_USE: tuple[Kind, ...] = ("evaluated", "final")
 """Kinds that `current.json` points at; the fits of a backtest are named by `backtest_folds`."""
 
@@ -120,6 +124,27 @@ def hash_rows(rows: pd.DataFrame) -> str:
         state.update(name.encode())
         state.update(canonical.tobytes())
     return state.hexdigest()[:16]
+
+
+def bars_versions(bars: pd.DataFrame) -> NDArray[np.int64]:
+    """Hash of all bars up to each session, shape (len(bars),): equal only where the whole history up to there is.
+
+    Args:
+        bars: one ticker's rows of table `prices`, or a history made of them, in ascending order.
+    """
+    columns = [bars["session"].to_numpy(dtype="datetime64[ns]").view(np.uint64)]
+    for name in _BAR_NUMBERS:
+        values = bars[name].to_numpy(dtype=float)
+        canonical = np.where(np.isnan(values), np.nan, values + 0.0)  # as in `hash_rows`
+        columns.append(canonical.view(np.uint64))
+    of_row = np.zeros(len(bars), dtype=np.uint64)
+    for column in columns:
+        of_row = of_row * _FACTOR + pd.util.hash_array(column)
+    # A polynomial in `_FACTOR`, modulo 2 ** 64: each row's hash, and all before it times the factor.
+    powers = np.cumprod(np.full(len(bars), _FACTOR, dtype=np.uint64))
+    shrinking = np.cumprod(np.full(len(bars), _INVERSE, dtype=np.uint64))
+    chained: NDArray[np.int64] = (np.cumsum(of_row * shrinking) * powers).view(np.int64)
+    return chained
 
 
 def major(version: str) -> str:

@@ -13,6 +13,7 @@ from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.features import features_version
 from stock_assets.forecasting.findings import Finding, Severity
 from stock_assets.forecasting.intervals import LEVELS
+from stock_assets.forecasting.manifest import bars_versions
 from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.sessions import next_session
 from stock_assets.forecasting.splits import HOLDOUT, LIVE, roles, scheme_of
@@ -53,9 +54,8 @@ def predict_all(
     """
     for model in (trained.evaluated, trained.final):
         require_same_features(model)
-    role = roles(splits, fold)
     following = next_session(calendar, history["session"].iloc[-1].date())
-    asked = role[role.isin(_SCORED)] if _learned_from(trained.evaluated, role) else role.iloc[:0]
+    asked = scored_roles(trained.evaluated, splits, fold)
     said = {
         fit.manifest.kind: fit.publish(answered[fit.manifest.kind]) if answered else None
         for fit in (trained.evaluated, trained.final)
@@ -80,6 +80,12 @@ def predict_live(
     since = history["session"][history["session"] > pd.Timestamp(final.manifest.train_end)]
     asked = pd.Series(LIVE, index=since)
     return predict_sessions(final, history, asked, ticker=ticker, fold=LIVE, following=following, published=published)
+
+
+def scored_roles(evaluated: StoredModel, splits: pd.DataFrame, fold: str) -> "pd.Series[str]":
+    """Role of each session of validation and test, by session; none where the splits have moved since the fit."""
+    role = roles(splits, fold)
+    return role[role.isin(_SCORED)] if _learned_from(evaluated, role) else role.iloc[:0]
 
 
 def _learned_from(model: StoredModel, role: "pd.Series[str]") -> bool:
@@ -160,6 +166,7 @@ def predict_sessions(
         frame[f"upper_{level}"] = close * np.exp(predicted + half * volatility)
     frame["capped"] = capped
     frame["model_version"] = model.manifest.version
+    frame["bars_version"] = bars_versions(history)
     is_wanted = frame["role"].notna() & np.isfinite(predicted) & np.isfinite(volatility)
     return frame[is_wanted].reset_index(drop=True)
 

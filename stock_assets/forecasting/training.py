@@ -92,21 +92,6 @@ def training(
     return Trained(first, second), answered
 
 
-def asking(store: ArtifactStore, ticker: str, model: str, history: pd.DataFrame) -> Steps[tuple[Trained, Answered]]:
-    """Ask both fits in use about a whole history, without fitting anything.
-
-    Raises:
-        ArtifactMismatch: the model was never trained for this ticker, or a fit cannot be used.
-    """
-    trained = store.load_current(ticker, model)
-    units = {
-        kind: AskUnit(store.packed(ticker, model, fit.manifest.version), history)
-        for kind, fit in (("evaluated", trained.evaluated), ("final", trained.final))
-    }
-    said = dict(zip(units, (yield list(units.values())), strict=True))
-    return trained, {"evaluated": said["evaluated"].predicted, "final": said["final"].predicted}
-
-
 def train(forecaster: Forecaster, history: pd.DataFrame, splits: pd.DataFrame, **options: Any) -> Trained:
     """`training` in this process; arguments and errors are its."""
     trained, _ = drive(training(forecaster, history, splits, **options))

@@ -8,18 +8,6 @@ from stock_assets.definitions import defs
 from tests.assets.conftest import SMALL, Desk
 
 
-def results_of(desk: Desk, asset: str) -> dict[str, tuple[bool, str]]:
-    """Newest result of each of the asset's checks: passed, severity."""
-    records = desk.instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        [key for key in defs.resolve_asset_graph().asset_check_keys if key.asset_key == dg.AssetKey(asset)]
-    )
-    found = {}
-    for key, record in records.items():
-        evaluation = record.event.dagster_event.event_specific_data
-        found[key.name] = (evaluation.passed, evaluation.severity.value)
-    return found
-
-
 def test_the_audit_is_no_part_of_the_daily_update_and_comes_before_the_champion() -> None:
     def assets(job: str) -> set[str]:
         return {"/".join(key.path) for key in defs.resolve_job_def(job).asset_layer.executable_asset_keys}
@@ -34,19 +22,19 @@ def test_the_audit_is_no_part_of_the_daily_update_and_comes_before_the_champion(
 
 @pytest.mark.slow
 def test_honest_work_passes_and_a_feature_that_holds_tomorrow_turns_the_check_red(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+    own_desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert desk.run("AAPL").reason is None
-    assert desk.partitions("economics") == {"AAPL"}
+    desk = own_desk
+    assert desk.made("economics") == {"AAPL"}
     assert desk.lake.read("economics", ticker="AAPL").empty  # there was no backtest
     assert "`stock-assets backtest`" in desk.lake.read("champion", ticker="AAPL")["reason"].iloc[-1]
     assert desk.run("AAPL", job="leak_audit").reason is None
     table = desk.lake.read("audit", ticker="AAPL")
     assert set(table["subject"]) == {"features", "splits", *SMALL}
     assert table["passed"].all()
-    passed = results_of(desk, "audit")
-    assert passed.keys() == {"features_proven", "splits_proven", "models_proven", "nothing_too_good"}
-    assert all(ok for ok, _ in passed.values())
+    passed = desk.checks("audit")
+    assert passed.keys() == {"complete", "sound"}
+    assert all(one.passed for one in passed.values())
 
     features = desk.lake.read("features", ticker="AAPL")
     leaky = features.assign(gap=features["target_log_return"].fillna(0.0) + 0.01)
@@ -57,5 +45,9 @@ def test_honest_work_passes_and_a_feature_that_holds_tomorrow_turns_the_check_re
     assert not table.loc[("features", "features_truncated"), "passed"]
     assert "gap" in table.loc[("features", "features_truncated"), "message"]
     assert not table.loc[("xgboost", "predictions_truncated"), "passed"]
-    assert results_of(desk, "audit")["features_proven"] == (False, "ERROR")
-    assert results_of(desk, "audit")["splits_proven"][0]
+    sound = desk.checks("audit")["sound"]
+    assert (sound.passed, sound.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert str(sound.description).startswith("AAPL: features_proven: ")
+    assert "models_proven" in str(sound.description)
+    assert "splits_proven" not in str(sound.description)
+    assert desk.statuses() == {"AAPL": "ok"}, "what fails is shown, and stops no forecast"

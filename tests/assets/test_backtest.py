@@ -14,22 +14,23 @@ import pandas as pd
 import pytest
 
 import storage
+from stock_assets import health
 from stock_assets.cli import run as command
 from stock_assets.definitions import defs
+from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.models import discover
-from stock_assets.lineage import record_status
+from stock_assets.health import Failure
 from stock_assets.resources import BacktestSettings
 from storage.lake import Lake
-from tests.assets.conftest import SMALL, Desk, open_desk
+from tests.assets.conftest import SMALL, Desk, open_copy, open_desk
 
 PROGRAM = str(Path(sys.executable).with_name("stock-assets"))
 
 
 @pytest.fixture(scope="module")
-def walked_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def walked_desk(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A home in which AAPL has been run and backtested once. Shared: a test may rerun it, never change it."""
-    with open_desk(tmp_path_factory.mktemp("walked")) as desk:
-        assert desk.run("AAPL").reason is None
+    with open_copy(finished, tmp_path_factory.mktemp("walked")) as desk:
         assert desk.run("AAPL", job="backtest").reason is None
         yield desk
 
@@ -96,20 +97,22 @@ def test_the_window_the_step_and_the_cadence_come_from_the_runs_configuration(pl
 
 def test_a_plan_that_cannot_be_fails_in_one_line_and_a_good_one_heals_the_ticker(plain_desk: Desk) -> None:
     outcome = plain_desk.run("AAPL", job="backtest", models=("random_walk",), step=-1)
-    assert "the backtest's step is -1, expected at least 1 — correct --step" in str(outcome.reason)
-    assert plain_desk.lake.read("tickers")["status"].tolist() == ["failed"]
+    said = "backtest/random_walk: the backtest's step is -1, expected at least 1 — correct --step"
+    assert str(outcome.reason).startswith(said)
+    assert plain_desk.statuses() == {"AAPL": "failed"}
 
     assert plain_desk.run("AAPL", job="backtest", models=("random_walk",)).reason is None
 
-    assert plain_desk.lake.read("tickers")["status"].tolist() == ["ok"]
+    assert plain_desk.statuses() == {"AAPL": "ok"}
     assert plain_desk.lake.read("tickers")["reason"].isna().all()
 
 
 def test_a_failure_elsewhere_is_not_healed_by_a_backtest(plain_desk: Desk) -> None:
-    record_status(plain_desk.lake, "AAPL", "failed", reason="raw_prices: no such folder")
+    health.failed(plain_desk.lake, "AAPL", Failure("raw_prices", "no such folder", "make it"), "a run")
     assert plain_desk.run("AAPL", job="backtest", models=("random_walk",)).reason is None
-    assert plain_desk.lake.read("tickers")["status"].tolist() == ["failed"]
-    record_status(plain_desk.lake, "AAPL", "ok")
+    assert plain_desk.statuses() == {"AAPL": "failed"}
+    assert plain_desk.run("AAPL", job="fetch").reason is None
+    assert plain_desk.statuses() == {"AAPL": "ok"}
 
 
 @pytest.mark.slow
@@ -137,7 +140,7 @@ def _sorted(settings: str) -> str:
 
 def test_only_the_backtest_job_holds_backtests() -> None:
     held = {job: {key.to_user_string() for key in _keys(job)} for job in ("lineage", "train", "forecast", "backtest")}
-    backtests = {f"backtest/{name}" for name in discover()}
+    backtests = {f"backtest/{name}" for name in model_names()}
     assert backtests < held["backtest"]
     assert {"evaluation", "champion"} < held["backtest"]
     assert not held["backtest"] & {"raw_prices", "prices", "features", "splits", "forecasts", "forecast_scores"}
@@ -152,8 +155,9 @@ def _keys(job: str) -> set[dg.AssetKey]:
 
 def test_each_model_has_the_cadence_its_file_declares_unless_told_otherwise() -> None:
     for name, refit_every in (("xgboost", 1), ("lstm_keras", 4)):
-        assert BacktestSettings().plan(discover()[name]).refit_every == refit_every
-        assert BacktestSettings(refit_every=3).plan(discover()[name]).refit_every == 3
+        declared = discover()[name].backtest_refit_every
+        assert BacktestSettings().plan(declared).refit_every == declared == refit_every
+        assert BacktestSettings(refit_every=3).plan(declared).refit_every == 3
 
 
 @pytest.fixture

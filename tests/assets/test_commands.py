@@ -63,10 +63,14 @@ def test_asking_for_another_source_leaves_a_healthy_ticker_healthy(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stop", "settings"), [(signal.SIGINT, SMALL), (signal.SIGTERM, SMALL[:2])])
+@pytest.mark.parametrize(
+    ("stop", "settings", "workers"),
+    [(signal.SIGINT, SMALL, 1), (signal.SIGTERM, SMALL[:2], 1), (signal.SIGINT, SMALL[:2], 2)],
+)
 def test_an_interruption_ends_the_command_and_is_written_down(
-    home: Path, stop: signal.Signals, settings: list[str]
+    home: Path, monkeypatch: pytest.MonkeyPatch, stop: signal.Signals, settings: list[str], workers: int
 ) -> None:
+    monkeypatch.setenv("STOCK_ASSETS_WORKERS", str(workers))
     process = subprocess.Popen(
         [PROGRAM, "run", "-t", "AAPL", "-t", "MSFT", *settings],
         stderr=subprocess.PIPE,
@@ -81,10 +85,10 @@ def test_an_interruption_ends_the_command_and_is_written_down(
     _, errors = process.communicate(timeout=120)
 
     assert process.returncode == 130, errors
-    assert "interrupted: AAPL is unfinished, MSFT not begun" in errors
+    assert "interrupted: AAPL, MSFT unfinished" in errors
     tickers = Lake(home / "lake").read("tickers").set_index("ticker")
-    assert tickers["status"].to_dict() == {"AAPL": "failed"}
-    assert "run it again" in tickers.loc["AAPL", "reason"]
+    assert tickers["status"].to_dict() == {"AAPL": "failed", "MSFT": "failed"}
+    assert tickers["cure"].str.startswith("run it again").all()
 
 
 @pytest.mark.slow

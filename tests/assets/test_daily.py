@@ -1,4 +1,4 @@
-"""The daily update of several tickers as typed: in one process, from stored models, each ticker in a run of its own."""
+"""The daily update of several tickers as typed: one run, from stored models, each ticker isolated from the others."""
 
 import signal
 import subprocess
@@ -12,8 +12,7 @@ import pytest
 
 import storage
 from stock_assets.cli import run as command
-from stock_assets.partitions import PARTITION_TAG, TICKERS
-from stock_assets.runs import Options, execute, open_instance, plan
+from stock_assets.partitions import MARKET_TAG
 from storage.lake import Lake
 from storage.published import generations
 from tests.assets.conftest import SMALL, Desk, Writer, hear_ctrl_c
@@ -23,34 +22,24 @@ NAMES = ("GOOD-A", "TORN", "GOOD-B")
 _BARS = {"GOOD-A": "IBM", "TORN": "AAPL", "GOOD-B": "MSFT"}
 
 
-@pytest.fixture(autouse=True)
-def _untracked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STOCK_ASSETS_MLFLOW_URI", "off")
-
-
-def train(desk: Desk, write_csv: Writer, *names: str) -> None:
-    """Give tickers stored models, and their files one more session since."""
-    with open_instance(desk.settings, for_many=True) as instance:
-        for name in names:
-            file = write_csv(name, bars_of=_BARS[name])
-            lines = file.read_text().splitlines()
-            file.write_text("\n".join(lines[:-1]))
-            options = Options(source="csv", csv_dir=str(file.parent), fast=True, models=SMALL)
-            assert execute(instance, desk.settings, plan("lineage", [name], options)[0]).reason is None
-            file.write_text("\n".join(lines))
-
-
-def states(desk: Desk, asset: str) -> dict[str, str]:
-    """What Dagster's UI shows of each ticker's partition."""
-    found = desk.instance.get_status_by_partition(dg.AssetKey(asset), NAMES, TICKERS)
-    return {ticker: state.value for ticker, state in (found or {}).items() if state is not None}
+def train(desk: Desk, write_csv: Writer, *names: str) -> list[str]:
+    """Give tickers stored models, and their files one more session since. Returns the flags of the daily update."""
+    files = {name: write_csv(name, bars_of=_BARS[name]) for name in names}
+    complete = {file: file.read_text() for file in files.values()}
+    for file, text in complete.items():
+        file.write_text("\n".join(text.splitlines()[:-1]))
+    folder = str(next(iter(complete)).parent)
+    assert desk.run(*names, source="csv", csv_dir=folder).failed == {}
+    for file, text in complete.items():
+        file.write_text(text)
+    return ["--csv-dir", folder, "--models", ",".join(SMALL)]
 
 
 @pytest.mark.slow
 def test_one_bad_ticker_is_red_everywhere_the_others_are_updated_and_nothing_is_trained(
     desk: Desk, write_csv: Writer, csv_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(desk, write_csv, *NAMES)
+    flags = train(desk, write_csv, *NAMES)
     home, lake = desk.settings.home, desk.lake
     torn = csv_dir / "TORN.csv"
     torn.write_text(torn.read_text()[:-40] + "not,a,price")
@@ -58,50 +47,77 @@ def test_one_bad_ticker_is_red_everywhere_the_others_are_updated_and_nothing_is_
     kept = {name: lake.read(name, ticker="TORN") for name in ("prices", "forecasts", "predictions")}
     folders = sorted(home.glob("models/ticker=*/*/*/manifest.json"))
     published = max(generations(home))
-    runs = len(desk.instance.get_runs())
     capsys.readouterr()
 
-    code = command(["forecast", "--csv-dir", str(csv_dir), "--models", ",".join(SMALL)])
+    code = command(["forecast", *flags])
 
     said = capsys.readouterr().err
     assert code == 1
-    assert "GOOD-A: 1 of 3" in said
     assert "FAILED TORN: raw_prices: " in said
     assert "1 of 3 failed: TORN; the others are complete" in said
     # The tables, as stored and as published.
     tickers = storage.table("tickers", home).set_index("ticker")
     assert tickers["status"].to_dict() == {"GOOD-A": "ok", "GOOD-B": "ok", "TORN": "failed"}
+    assert tickers.loc["TORN", "stage"] == "raw_prices"
     assert "TORN.csv" in tickers.loc["TORN", "reason"]
     newest = storage.table("latest_forecasts", home=home).groupby("ticker")["as_of_session"].max()
     assert newest["GOOD-A"] == newest["GOOD-B"] > newest["TORN"]
     for name, rows in kept.items():
         pd.testing.assert_frame_equal(lake.read(name, ticker="TORN"), rows)
-    # Dagster, read through its own storage.
+    # Dagster, read through its own storage: one run, which succeeded, and checks that name the bad ticker.
+    daily, trained = desk.instance.get_runs()
+    assert (daily.job_name, trained.job_name) == ("forecast", "lineage")
+    assert (daily.tags[MARKET_TAG], daily.status) == ("XNYS", dg.DagsterRunStatus.SUCCESS)
     for asset in ("raw_prices", "forecasts"):
-        assert states(desk, asset) == {"GOOD-A": "MATERIALIZED", "GOOD-B": "MATERIALIZED", "TORN": "FAILED"}
-    made = desk.instance.get_runs()[: len(desk.instance.get_runs()) - runs]
-    ended = {run.tags[PARTITION_TAG]: run.status.value for run in made if run.job_name == "forecast"}
-    assert ended == {"GOOD-A": "SUCCESS", "GOOD-B": "SUCCESS", "TORN": "FAILURE"}
-    # Nothing was trained, and the batch published once; what all tickers show together publishes for itself.
+        assert desk.made(asset) == {"GOOD-A", "GOOD-B"}
+        complete = desk.checks(asset)["complete"]
+        assert (complete.passed, complete.severity) == (False, dg.AssetCheckSeverity.ERROR)
+        assert set(complete.metadata["tickers"].value) == {"TORN"}
+    # Nothing was trained, and the run published once or twice.
     pd.testing.assert_frame_equal(lake.read("models"), models)
     assert sorted(home.glob("models/ticker=*/*/*/manifest.json")) == folders
     assert max(generations(home)) <= published + 2
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_and_publishes_what_is_done(desk: Desk, write_csv: Writer, csv_dir: Path) -> None:
-    train(desk, write_csv, "GOOD-A", "GOOD-B")
+def test_a_model_that_cannot_be_asked_is_missing_from_its_tickers_forecasts_and_nothing_else_is(
+    desk: Desk, write_csv: Writer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = train(desk, write_csv, "GOOD-A", "GOOD-B")
+    before = desk.lake.read("forecasts")
+    for manifest in desk.settings.models_dir.glob("ticker=GOOD-A/xgboost/*/manifest.json"):
+        manifest.write_text("torn")
+
+    assert command(["forecast", *flags]) == 0, capsys.readouterr().err
+
+    forecasts = desk.lake.read("forecasts")
+    new = forecasts[~forecasts["forecast_id"].isin(before["forecast_id"])]
+    assert sorted(zip(new["ticker"], new["model"], strict=True)) == [
+        ("GOOD-A", "random_walk"),
+        ("GOOD-B", "random_walk"),
+        ("GOOD-B", "xgboost"),
+    ]
+    complete = desk.checks("predictions/xgboost")["complete"]
+    assert (complete.passed, complete.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert set(complete.metadata["tickers"].value) == {"GOOD-A"}
+    assert desk.checks("forecasts")["complete"].passed
+    assert desk.statuses() == {"GOOD-A": "ok", "GOOD-B": "ok"}
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_and_publishes_what_is_done_and_the_next_command_goes_on(desk: Desk, write_csv: Writer) -> None:
+    flags = train(desk, write_csv, "GOOD-A", "GOOD-B")
     home = desk.settings.home
     before = Lake(home / "lake").read("forecasts")
     process = subprocess.Popen(
-        [PROGRAM, "forecast", "--csv-dir", str(csv_dir), "--models", ",".join(SMALL)],
+        [PROGRAM, "forecast", *flags],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=hear_ctrl_c,
     )
     deadline = time.monotonic() + 120
-    while len(desk.lake.read("prices", ticker="GOOD-B")) < 700:  # the second
+    while len(desk.lake.read("prices", ticker="GOOD-B")) < 700:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.01)
@@ -109,29 +125,15 @@ def test_ctrl_c_keeps_and_publishes_what_is_done(desk: Desk, write_csv: Writer, 
     _, errors = process.communicate(timeout=120)
 
     assert process.returncode == 130, errors
-    assert "interrupted: GOOD-B is unfinished" in errors
-    forecasts = storage.table("forecasts", home=home)
-    assert set(forecasts["ticker"][~forecasts["forecast_id"].isin(before["forecast_id"])]) == {"GOOD-A"}
-    status = storage.table("tickers", home=home).set_index("ticker")["status"]
-    assert status.to_dict() == {"GOOD-A": "ok", "GOOD-B": "failed"}
+    assert "interrupted: GOOD-A, GOOD-B unfinished" in errors
+    assert len(storage.table("prices", home=home)) == 1400, "the new bars are there"
+    pd.testing.assert_frame_equal(storage.table("forecasts", home=home), before)
+    tickers = storage.table("tickers", home=home).set_index("ticker")
+    assert tickers["status"].to_dict() == {"GOOD-A": "failed", "GOOD-B": "failed"}
+    assert set(tickers["cure"]) == {"run it again; finished fits are kept"}
 
+    assert command(["forecast", *flags]) == 0
 
-def test_events_written_through_open_connections_are_read_by_dagsters_own_storage(desk: Desk) -> None:
-    @dg.asset
-    def something(context: dg.AssetExecutionContext) -> None:
-        context.log.info("heard")
-
-    with open_instance(desk.settings, for_many=True) as open_:
-        ids = [dg.materialize([something], instance=open_).run_id for _ in range(2)]
-        known = [event.message for event in open_.all_logs(ids[0])]  # of a run whose database was closed since
-
-    assert [event.message for event in desk.instance.all_logs(ids[0])] == known
-    assert any("heard" in message for message in known)
-    for run_id in ids:
-        run = desk.instance.get_run_by_id(run_id)
-        assert run is not None
-        assert run.status is dg.DagsterRunStatus.SUCCESS
-    newest = desk.instance.get_latest_materialization_event(dg.AssetKey("something"))
-    assert newest is not None
-    assert newest.run_id == ids[1]
-    assert not list(desk.settings.dagster_dir.rglob("*.db-wal")), "all is folded in when the instance is closed"
+    newest = storage.table("latest_forecasts", home=home).groupby("ticker")["as_of_session"].max()
+    assert (newest > before["as_of_session"].max()).all()
+    assert desk.statuses() == {"GOOD-A": "ok", "GOOD-B": "ok"}

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,19 +10,11 @@ from stock_assets.cli import run
 from stock_assets.drift_reports import KEPT, DriftWorkspace
 from stock_assets.forecasting.drift import CURRENT, measure_drift
 from stock_assets.forecasting.features import FEATURES, compute_features
-from tests.assets.conftest import Desk, finished_desk
+from tests.assets.conftest import Desk
 from tests.synthetic import garch_bars
-
-__all__ = ["finished_desk"]
 
 NAMES = [feature.name for feature in FEATURES]
 NOW = pd.Timestamp("2024-03-05 22:00", tz="UTC").to_pydatetime()
-
-
-def _metadata(desk: Desk) -> dict[str, object]:
-    [newest] = desk.instance.fetch_materializations(dg.AssetKey("drift"), limit=1).records
-    assert newest.asset_materialization is not None
-    return {name: value.value for name, value in newest.asset_materialization.metadata.items()}
 
 
 def _names(workspace: DriftWorkspace, ticker: str) -> list[str]:
@@ -36,7 +27,7 @@ def _names(workspace: DriftWorkspace, ticker: str) -> list[str]:
 
 
 def test_a_calm_ticker_is_checked_and_gets_no_report(finished_desk: Desk) -> None:
-    said = _metadata(finished_desk)
+    said = finished_desk.metadata("drift")
     checks = finished_desk.lake.read("drift", ticker="AAPL")
     assert sorted(checks["feature"]) == sorted(NAMES)
     assert said["inputs_drifted"] is bool(checks["drifted"].mean() >= 0.25)
@@ -57,7 +48,7 @@ def test_a_pinned_ticker_gets_reports_and_the_same_session_again_replaces_them(
     assert len(again) == len(checks), "a session checked again replaces what was said before"
     workspace = DriftWorkspace(finished_desk.settings.evidently_dir)
     assert _names(workspace, "AAPL") == [f"inputs {checks['current_end'].iloc[0]:%Y-%m-%d}"]
-    assert _metadata(finished_desk)["evidently_reports"] != "none"
+    assert finished_desk.metadata("drift")["evidently_reports"] != "none"
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from stock_assets.runs import open_instance
+from stock_assets.instance import open_instance
 from stock_assets.settings import Settings
 from storage.contracts import conform
 from storage.lake import Lake

@@ -11,8 +11,8 @@ import pytest
 from bokeh_sampledata import stocks
 
 from stock_assets.cli import run as command
+from stock_assets.instance import open_instance
 from stock_assets.provenance import trace
-from stock_assets.runs import open_instance
 from stock_assets.settings import Settings
 from storage.lake import Lake
 from tests.assets.conftest import SMALL, Desk, open_desk

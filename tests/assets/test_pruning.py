@@ -15,8 +15,8 @@ from stock_assets import pruning
 from stock_assets.cli import run as command
 from stock_assets.forecasting import housekeeping
 from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.instance import open_instance
 from stock_assets.provenance import trace
-from stock_assets.runs import open_instance
 from stock_assets.settings import Settings
 from storage import locks
 from storage.backup import upkeep_lock
@@ -107,7 +107,7 @@ def test_old_runs_go_and_the_newest_that_made_a_partition_stays(old_home: Settin
         assert runs.size > 0
         runs.remove()
         assert [run.run_id for run in instance.get_runs()] == [made]
-        assert instance.get_materialized_partitions(dg.AssetKey("forecasts")) == {"AAPL"}
+        assert instance.get_materialized_partitions(dg.AssetKey("forecasts")) == {"XNYS"}
     assert not list((old_home.dagster_dir / "history" / "runs").glob(f"{old.run_id}*"))
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pandas as pd
 import pytest
 
@@ -35,13 +34,6 @@ def runs(store: TrackingStore, kind: str) -> list[Any]:
     return list(store.client.search_runs([store.experiment_id], f"tags.kind = '{kind}'"))
 
 
-def metadata(desk: Desk, asset: str) -> dict[str, Any]:
-    event = desk.instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
-    assert event is not None
-    assert event.asset_materialization is not None
-    return {name: value.value for name, value in event.asset_materialization.metadata.items()}
-
-
 def test_a_run_leaves_one_parent_and_a_child_of_it_for_each_model(tracked: Desk) -> None:
     store = store_of(tracked)
     (parent,) = runs(store, "parent")
@@ -50,6 +42,7 @@ def test_a_run_leaves_one_parent_and_a_child_of_it_for_each_model(tracked: Desk)
     assert parent.info.status == "FINISHED"
     assert parent.info.run_name == "lineage AAPL"
     assert parent.data.tags["dagster_run_id"] == dagster_run
+    assert (parent.data.tags["partition"], parent.data.tags["tickers"]) == ("XNYS", "AAPL")
     assert sorted(child.data.tags["model"] for child in children) == sorted(SMALL)
     for child in children:
         tags = child.data.tags
@@ -57,7 +50,7 @@ def test_a_run_leaves_one_parent_and_a_child_of_it_for_each_model(tracked: Desk)
         assert tags["mlflow.parentRunId"] == parent.info.run_id
         assert tags["dagster_run_id"] == dagster_run
         assert tags["dagster_run_url"] == f"http://127.0.0.1:3000/runs/{dagster_run}"
-        assert (tags["asset"], tags["partition"]) == (f"model/{tags['model']}", "AAPL")
+        assert (tags["asset"], tags["partition"], tags["ticker"]) == (f"model/{tags['model']}", "XNYS", "AAPL")
 
 
 def test_the_scores_are_those_of_the_table_evaluation(tracked: Desk) -> None:
@@ -99,7 +92,7 @@ def test_a_child_holds_the_native_files_of_both_fits_and_a_picture(tracked: Desk
 def test_the_asset_links_to_its_run(tracked: Desk) -> None:
     store = store_of(tracked)
     child = next(run for run in runs(store, "fit") if run.data.tags["model"] == "xgboost")
-    shown = metadata(tracked, "model/xgboost")
+    shown = tracked.metadata("model/xgboost")
     assert shown["mlflow_run_id"] == child.info.run_id
     assert shown["mlflow_run"] == (
         f"http://127.0.0.1:5000/#/experiments/{store.experiment_id}/runs/{child.info.run_id}"
@@ -126,18 +119,42 @@ def test_a_rerun_of_the_same_fits_links_their_run_and_adds_none(tracked: Desk) -
     assert tracked.run("AAPL").reason is None
     assert {run.info.run_id for run in store.client.search_runs([store.experiment_id])} == before
     assert tracked.lake.read("models", ticker="AAPL")["mlflow_run_id"].tolist() == linked
-    assert metadata(tracked, "model/xgboost")["mlflow_run_id"] in linked
+    assert tracked.metadata("model/xgboost")["mlflow_run_id"] in linked
+
+
+def _put_in_the_way(desk: Desk, ticker: str, model: str) -> None:
+    """A file where the folder of a model should be."""
+    folder = desk.settings.models_dir / f"ticker={ticker}"
+    folder.mkdir(exist_ok=True)
+    (folder / model).touch()
+
+
+def _tracked_of(desk: Desk) -> dict[tuple[str, str], str]:
+    """(Ticker, model) of each child and the parent of the newest Dagster run → its status."""
+    store, [newest] = store_of(desk), desk.instance.get_runs(limit=1)
+    found = store.client.search_runs([store.experiment_id], f"tags.dagster_run_id = '{newest.run_id}'")
+    return {(run.data.tags.get("ticker", ""), run.data.tags.get("model", "parent")): run.info.status for run in found}
+
+
+def test_a_model_that_fails_ends_its_child_failed_and_the_run_of_the_others_finished(tracked: Desk) -> None:
+    _put_in_the_way(tracked, "MSFT", "xgboost")
+    assert tracked.run("MSFT", "GOOG").failed == {}
+    assert _tracked_of(tracked) == {
+        ("", "parent"): "FINISHED",
+        ("MSFT", "random_walk"): "FINISHED",
+        ("MSFT", "xgboost"): "FAILED",
+        ("GOOG", "random_walk"): "FINISHED",
+        ("GOOG", "xgboost"): "FINISHED",
+    }
+    (parent, *_) = runs(store_of(tracked), "parent")
+    assert parent.info.run_name == "lineage XNYS"
+    assert parent.data.tags["tickers"] == "MSFT, GOOG"
 
 
 def test_a_run_that_fails_ends_failed_with_the_child_that_failed(tracked: Desk) -> None:
-    in_the_way = tracked.settings.models_dir / "ticker=MSFT" / "xgboost"
-    in_the_way.parent.mkdir()
-    in_the_way.touch()  # where the folder of a model should be
-    assert tracked.run("MSFT").reason is not None
-    store = store_of(tracked)
-    of_msft = store.client.search_runs([store.experiment_id], "tags.ticker = 'MSFT'")
-    status = {run.data.tags.get("model", "parent"): run.info.status for run in of_msft}
-    assert status == {"parent": "FAILED", "random_walk": "FINISHED", "xgboost": "FAILED"}
+    _put_in_the_way(tracked, "FB", "random_walk")
+    assert tracked.run("FB", models=("random_walk",), lookback="10y").reason is not None
+    assert _tracked_of(tracked) == {("", "parent"): "FAILED", ("FB", "random_walk"): "FAILED"}
 
 
 def test_without_the_store_training_completes_says_so_and_is_tracked_by_the_next_run(
@@ -147,7 +164,7 @@ def test_without_the_store_training_completes_says_so_and_is_tracked_by_the_next
     assert tracked.run("IBM", models=("random_walk",)).reason is None
     assert set(tracked.lake.read("forecasts", ticker="IBM")["model"]) == {"random_walk"}
     assert tracked.lake.read("models", ticker="IBM")["mlflow_run_id"].isna().all()
-    said = metadata(tracked, "model/random_walk")["mlflow"]
+    said = tracked.metadata("model/random_walk")["mlflow"]
     assert said.startswith("not tracked: MLflow at http://(password)@127.0.0.1:9 could not be used")
     assert "this fit is not tracked" in (heard := capfd.readouterr().err)
     assert "hunter2" not in said + heard
@@ -161,7 +178,7 @@ def test_without_the_store_training_completes_says_so_and_is_tracked_by_the_next
 def test_switched_off_nothing_is_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCK_ASSETS_MLFLOW_URI", "off")
     assert desk.run("AAPL", models=("random_walk",)).reason is None
-    assert metadata(desk, "model/random_walk")["mlflow"] == "off"
+    assert desk.metadata("model/random_walk")["mlflow"] == "off"
     assert not desk.settings.mlflow_dir.exists()
 
 

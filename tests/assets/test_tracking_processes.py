@@ -17,8 +17,8 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from stock_assets.partitions import PARTITION_TAG
-from stock_assets.runs import open_instance
+from stock_assets.instance import open_instance
+from stock_assets.partitions import MARKET_TAG
 from stock_assets.settings import Settings
 from stock_assets.tracking.parents import PARENT_TAG, repair
 from stock_assets.tracking.store import TrackingStore
@@ -28,7 +28,7 @@ RACER = """
 import os, sys
 from pathlib import Path
 import dagster_mlflow
-from stock_assets.runs import open_instance
+from stock_assets.instance import open_instance
 from stock_assets.settings import Settings
 from stock_assets.tracking.parents import PARENT_TAG, parent_of
 from stock_assets.tracking.store import TrackingStore
@@ -76,7 +76,7 @@ def test_processes_that_start_at_once_share_one_parent_which_no_exit_ends_and_a_
     with pytest.MonkeyPatch.context() as environment, open_instance(settings) as instance:
         environment.setenv("STOCK_ASSETS_HOME", str(settings.home))
         started = create_run_for_test(
-            instance, job_name="train", status=dg.DagsterRunStatus.STARTED, tags={PARTITION_TAG: "AAPL"}
+            instance, job_name="train", status=dg.DagsterRunStatus.STARTED, tags={MARKET_TAG: "XNYS"}
         )
         _race(settings.home, started.run_id, racers=3)
 
@@ -120,7 +120,7 @@ def _training(store: TrackingStore) -> bool:
 
 @pytest.fixture(scope="module")
 def killed_and_completed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A home in which AAPL was killed in mid-training, and the next command ran AAPL and IBM, a process per step."""
+    """A home in which AAPL was killed in mid-training, and the next command ran AAPL and IBM, in one run."""
     settings = Settings(home=tmp_path_factory.mktemp("killed") / "home")
     store = TrackingStore.of(settings)
     _kill_in_mid_training(settings.home, store)
@@ -136,10 +136,9 @@ def test_a_kill_in_mid_training_is_put_right_by_the_next_command(killed_and_comp
     runs = _all_runs(store)
     parents = {run.info.run_id: run for run in runs if run.data.tags["kind"] == "parent"}
     children = [run for run in runs if run.data.tags["kind"] == "fit"]
-    assert Counter((run.data.tags["ticker"], run.info.status) for run in parents.values()) == {
+    assert Counter((run.data.tags["tickers"], run.info.status) for run in parents.values()) == {
         ("AAPL", "FAILED"): 1,
-        ("AAPL", "FINISHED"): 1,
-        ("IBM", "FINISHED"): 1,
+        ("AAPL, IBM", "FINISHED"): 1,
     }
     assert all(run.data.tags[PARENT_TAG] in parents for run in children), "none is orphaned"
     finished = [run for run in children if run.info.status == "FINISHED"]

@@ -11,7 +11,7 @@ from storage.schema import Column
 from storage.tables import TABLES
 from storage.version import write_version
 
-NEW_IN_3 = {"tickers": ["stage", "cure", "run_id"]}
+NEW_IN_3 = {"tickers": ["stage", "cure", "run_id"], "predictions": ["bars_version"]}
 
 
 def rows(table: str, n: int = 3, *, seed: int = 0, **fixed: object) -> pd.DataFrame:
