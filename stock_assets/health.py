@@ -1,8 +1,8 @@
 """How each ticker fares: its row of the table `tickers`, which no asset writes, and every step may change.
 
-    added → fetched → ok        each by the step that made it so (`Made.status`)
-    failed                      by any step, with stage, reason, cure and run; that step's success takes it back, as a
-                                run's success does where the whole run was cut short
+added → fetched → ok        each by the step that made it so (`Made.status`)
+failed                      by any step, with stage, reason, cure and run; that step's success takes it back, as a
+                            run's success does where the whole run was cut short
 """
 
 from collections.abc import Collection, Mapping

@@ -174,9 +174,7 @@ def _reproduction(
     }
 
 
-def _runs(
-    settings: Settings, forecast: pd.Series, fit: Section | None, bars: KnownBars | None, market: str
-) -> Section:
+def _runs(settings: Settings, forecast: pd.Series, fit: Section | None, bars: KnownBars | None, market: str) -> Section:
     """Run by what it did. Where the id was not written down, it is the first materialisation after the fact."""
     ticker, model = forecast["ticker"], forecast["model"]
     wanted = {
@@ -221,9 +219,7 @@ def _is_about(record: dg.EventLogRecord, ticker: str) -> bool:
     if event is None:
         return False
     made = event.metadata.get("tickers")
-    return event.partition == ticker or (
-        made is not None and isinstance(made.value, list) and ticker in made.value
-    )
+    return event.partition == ticker or (made is not None and isinstance(made.value, list) and ticker in made.value)
 
 
 def _run(instance: dg.DagsterInstance | None, run_id: str | None) -> Section | None:

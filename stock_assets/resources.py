@@ -12,8 +12,8 @@ from pydantic import Field, PrivateAttr
 
 from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.backtest import FIRST_TRAIN, STEP, Plan, Window
 from stock_assets.forecasting.ensembles import Ensemble, discover_ensembles
+from stock_assets.forecasting.folds import FIRST_TRAIN, STEP, Plan, Window
 from stock_assets.forecasting.models import Forecaster, discover
 from stock_assets.health import Failure, failures_of
 from stock_assets.settings import load_settings

@@ -14,29 +14,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from inspect import isgenerator
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import dagster as dg
-import pandas as pd
 
 from stock_assets import health
+from stock_assets.access import Access
+from stock_assets.bodies import Made, OneTicker, Tickers
 from stock_assets.checks import check_results
 from stock_assets.errors import StockAssetsError
-from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.ensembles import model_names
-from stock_assets.forecasting.findings import Finding
 from stock_assets.forecasting.units import Steps, Unit
 from stock_assets.health import Failure
-from stock_assets.lineage import Declaration, Output, Read
+from stock_assets.lineage import Declaration, Output
+from stock_assets.notes import marks_metadata, notes_metadata
 from stock_assets.resources import Universe, Warehouse
+from stock_assets.rows import Rows
 from stock_assets.stops import stops_noticed
 from stock_assets.workers import Workers
-from storage.contracts import conform
-from storage.errors import ContractViolation
 from storage.lake import Lake
-from storage.names import find_table
-from storage.tables import TABLES
 
 AT_A_TIME = 50
 """Tickers whose rows are in memory together."""
@@ -44,119 +39,7 @@ _TOLD = 3
 """Most tickers of a run whose every word is told; of more, only how many are done."""
 _TELL_EVERY = 10.0  # seconds
 _WARNINGS = 20  # of one step that are logged in full; each is an event in Dagster's store
-_FACTS_SHOWN = 200  # tickers in a table of the metadata
 _Any = TypeVar("_Any")
-
-
-class UndeclaredAccess(StockAssetsError):
-    """A body asked for a table, or made rows of one, that its asset does not declare."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a body made of one ticker.
-
-    Attributes:
-        tables: table → its rows.
-        findings: what checks found in them.
-        notes: what people look at: metadata of the asset.
-        marks: numbers that sensors act on, by name; 0 marks nothing.
-        status: what the ticker is from now on: fetched or ok; None: as it was.
-    """
-
-    tables: Mapping[str, pd.DataFrame]
-    findings: Sequence[Finding] = ()
-    notes: Mapping[str, Any] = field(default_factory=dict)
-    marks: Mapping[str, int] = field(default_factory=dict)
-    status: str | None = None
-
-
-class OneTicker:
-    """What a body is given: a ticker, the tables its asset declares, and somebody to talk to."""
-
-    def __init__(self, ticker: str, step: "Step") -> None:
-        """Read nothing yet."""
-        self.ticker = ticker
-        self._step = step
-
-    def read(self, table: str, **where: Any) -> pd.DataFrame:
-        """The ticker's rows of a declared table; of models' rows, those of the models and schemes declared.
-
-        Raises:
-            UndeclaredAccess: the asset does not declare it.
-        """
-        return self._step.read(table, self.ticker, where)
-
-    def makes(self, table: str) -> bool:
-        """Whether rows of this table are wanted in this run."""
-        return any(output.table == table for output in self._step.outputs)
-
-    def facts(self) -> dict[str, Any]:
-        """Its row of `tickers`: calendar, currency, source, status."""
-        return health.facts(self._step.lake, self.ticker)
-
-    @property
-    def calendar(self) -> str:
-        """Its exchange's calendar."""
-        return str(self.facts()["calendar"])
-
-    def join(self) -> None:
-        """Be in the universe from now on, whatever becomes of it."""
-        health.join(self._step.lake, self.ticker)
-
-    def learn(self, **known: str) -> None:
-        """Write down its calendar, currency or source; an unknown ticker is in the universe from then on."""
-        health.learn(self._step.lake, self.ticker, **known)
-
-    def chosen_source(self) -> str | None:
-        """The source that was chosen for it; None where none was, or it is not in the universe yet."""
-        rows = self._step.lake.read("tickers", ticker=self.ticker)
-        return rows["source"].iloc[0] if len(rows) else None
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether the run is about this ticker only: then people look at what it says of itself."""
-        return self._step.n_asked == 1
-
-    @property
-    def home(self) -> Path:
-        """Folder of all state."""
-        return self._step.warehouse.path
-
-    @property
-    def store(self) -> ArtifactStore:
-        """Model artifacts."""
-        return self._step.warehouse.models
-
-    @property
-    def context(self) -> dg.AssetExecutionContext:
-        """Dagster's, for the tracking of runs."""
-        return self._step.context
-
-    @property
-    def run_id(self) -> str:
-        """Dagster's name of the run."""
-        return str(self._step.context.run.run_id)
-
-    def say(self, message: str) -> None:
-        """A word of progress."""
-        self._step.say(self.ticker, message)
-
-    def warn(self, message: str) -> None:
-        """Something that people should hear of."""
-        self._step.warn(f"{self.ticker}: {message}")
-
-
-class Tickers:
-    """What a vectorised body is given: several tickers at once."""
-
-    def __init__(self, ones: Sequence[OneTicker]) -> None:
-        """Of the tickers of one step."""
-        self.ones = ones
-
-    def read(self, table: str, **where: Any) -> pd.DataFrame:
-        """The rows of all of them."""
-        return pd.concat([one.read(table, **where) for one in self.ones], ignore_index=True)
 
 
 @dataclass
@@ -195,6 +78,7 @@ class Step:
         """Find out whom it is about."""
         self.declaration, self.context, self.warehouse = declaration, context, warehouse
         self.lake: Lake = warehouse.lake
+        self.access = Access(declaration, self.lake)
         self.outputs = [one for one in declaration.outputs if one.asset_key in context.selected_asset_keys]
         self._more = {name: resource for name, resource in more.items() if name != "workers"}
         self._workers: Workers = more.get("workers") or Workers(n=1)
@@ -202,10 +86,7 @@ class Step:
         self._out = universe.failures(self.lake, context.run.run_id)
         self._absent: dict[str, Failure] = {}
         self._made: dict[str, Made] = {}
-        self._rows = dict.fromkeys((output.key for output in self.outputs), 0)
-        self._appending: dict[str, list[pd.DataFrame]] = {}
-        self._reads: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
-        self._chunk: tuple[str, ...] = ()
+        self.rows = Rows(declaration, self.outputs, self.lake, self.access)
         self._n_warnings = 0
         self._told_at = time.monotonic()
 
@@ -225,30 +106,6 @@ class Step:
             self._give_up()
         yield from (self._result(output) for output in self.outputs)
 
-    def read(self, table: str, ticker: str, where: Mapping[str, Any]) -> pd.DataFrame:
-        """A ticker's rows of a declared table."""
-        contract, allowed = find_table(table), self._declared(table)
-        asked = dict(where)
-        if "model" in contract.partition_by:
-            asked.setdefault("model", list(allowed.models or model_names()))
-        if "scheme" in contract.partition_by and allowed.schemes:
-            asked.setdefault("scheme", list(allowed.schemes))
-        for name, bounds in (("model", allowed.models), ("scheme", allowed.schemes)):
-            given = asked.get(name, ())
-            foreign = set([given] if isinstance(given, str) else given) - set(bounds or given)
-            if bounds is not None and foreign:
-                raise self._undeclared(f"reads rows of {', '.join(sorted(foreign))} of {table}")
-        if not contract.append_only:
-            return self.lake.read(table, ticker=ticker, **asked)
-        # Files of these tables hold many tickers: they are read once for the tickers that are worked on together.
-        question = table, repr(sorted(asked.items()))
-        if question not in self._reads:
-            rows = self.lake.read(table, ticker=list(self._chunk), **asked)
-            parts = {str(name): part.reset_index(drop=True) for name, part in rows.groupby("ticker")}
-            self._reads[question] = {"": rows.iloc[:0]} | parts
-        found = self._reads[question]
-        return found.get(ticker, found[""]).copy()
-
     def say(self, ticker: str, message: str) -> None:
         """A ticker's word of progress, where the run has few."""
         if len(self._asked) <= _TOLD:
@@ -261,14 +118,14 @@ class Step:
             self.context.log.warning(message)
 
     def _work(self, chunk: Sequence[str]) -> None:
-        self._chunk, self._reads = tuple(chunk), {}
+        self.access.work_on(chunk)
         begun = set(self._made)
         ones = [OneTicker(ticker, self) for ticker in chunk]
         if self.declaration.at_once > 1:
             self._ask_for_many(ones)
         else:
             self._ask_for_each(ones)
-        self._append()
+        self.rows.append_kept()
         job = self.context.run.job_name
         for ticker in chunk:
             if ticker in self._made and ticker not in begun:
@@ -327,49 +184,8 @@ class Step:
         waiting[talk.one.ticker] = _Talk(talk.one, talk.body, units)
 
     def _keep(self, one: OneTicker, made: Made) -> None:
-        """Write what a ticker's body made; append-only tables get one file for all tickers of the chunk."""
-        self._check(one.ticker, made.tables)
-        for output in self.outputs:
-            rows = made.tables[output.table]
-            if not TABLES[output.table].append_only:
-                self._write(output, one.ticker, rows)
-            self._rows[output.key] += len(rows)
-        for name, rows in made.tables.items():
-            if TABLES[name].append_only and len(rows):
-                self._appending.setdefault(name, []).append(rows)
+        self.rows.keep(one.ticker, made.tables)
         self._made[one.ticker] = replace(made, tables={})  # rows are in memory no longer than it takes to write them
-
-    def _check(self, ticker: str, tables: Mapping[str, pd.DataFrame]) -> None:
-        """Refuse rows before any is written: what a ticker's body made is stored whole, or not at all."""
-        allowed = {output.table for output in self.declaration.outputs} | set(self.declaration.logs)
-        for name in tables.keys() - allowed:
-            raise self._undeclared(f"makes rows of {name}")
-        for name, rows in tables.items():
-            if len(tables) > 1 or TABLES[name].append_only:  # one alone is checked where it is written
-                conform(TABLES[name], rows, self._partition(name, ticker))
-        for output in self.outputs:
-            foreign = set(tables[output.table]["scheme"]).difference(output.schemes) if output.schemes else None
-            if foreign:
-                schemes = f"{', '.join(sorted(foreign))}, and writes {', '.join(output.schemes)}"
-                raise ContractViolation(
-                    f"{output.key} made rows of scheme {schemes}", cure="name the scheme where the asset is declared"
-                )
-
-    def _write(self, output: Output, ticker: str, rows: pd.DataFrame) -> None:
-        partition = self._partition(output.table, ticker)
-        if not output.schemes:
-            self.lake.write(output.table, rows, **partition)
-        for scheme in output.schemes:  # a scheme without rows is emptied
-            self.lake.write(output.table, rows[rows["scheme"] == scheme], **partition, scheme=scheme)
-
-    def _partition(self, table: str, ticker: str) -> dict[str, str]:
-        is_of_a_model = "model" in TABLES[table].partition_by
-        return {"ticker": ticker} | ({"model": str(self.declaration.model)} if is_of_a_model else {})
-
-    def _append(self) -> None:
-        for name, frames in self._appending.items():
-            self.lake.append(name, pd.concat(frames, ignore_index=True), only_new=True)
-        self._appending = {}
 
     @contextmanager
     def _isolated(self, ticker: str) -> Iterator[None]:
@@ -429,52 +245,16 @@ class Step:
         return dg.MaterializeResult(
             asset_key=output.asset_key,
             metadata={
-                "dagster/row_count": self._rows[output.key],
+                "dagster/row_count": self.rows.n[output.key],
                 "tickers": dg.MetadataValue.json(sorted(self._made)),
-                **_marks({ticker: made.marks for ticker, made in self._made.items()}),
-                **_summary({ticker: made.notes for ticker, made in self._made.items()}),
+                **marks_metadata({ticker: made.marks for ticker, made in self._made.items()}),
+                **notes_metadata({ticker: made.notes for ticker, made in self._made.items()}),
             },
             check_results=check_results(
                 output.key, failures, findings, is_required=self.declaration.is_required or bool(self._out)
             ),
         )
 
-    def _declared(self, table: str) -> Read:
-        found = [read for read in self.declaration.reads if read.table == table]
-        if any(output.table == table for output in self.declaration.outputs):
-            own = (self.declaration.model,) if self.declaration.model else None
-            return Read(table, own if not found else found[0].models and (*found[0].models, *(own or ())))
-        if found:
-            return found[0]
-        if table in self.declaration.logs:
-            return Read(table)
-        raise self._undeclared(f"reads {table}")
-
-    def _undeclared(self, what: str) -> UndeclaredAccess:
-        return UndeclaredAccess(
-            f"{self.declaration.stage} {what}, which it does not declare", cure="name it where the asset is declared"
-        )
-
 
 def _batched(many: Sequence[_Any], n: int) -> Iterator[Sequence[_Any]]:
     return (many[start : start + n] for start in range(0, len(many), n))
-
-
-def _marks(of: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    """Name → ticker → number, without those that are 0: `sensors/_materialized.py` reads them back."""
-    names = dict.fromkeys(name for marks in of.values() for name in marks)
-    found = {name: {ticker: marks[name] for ticker, marks in of.items() if marks.get(name)} for name in names}
-    return {name: dg.MetadataValue.json(by_ticker) for name, by_ticker in found.items() if by_ticker}
-
-
-def _summary(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Of one ticker all its notes; of several, a table of what is short enough for one."""
-    if len(notes) == 1:
-        (only,) = notes.values()
-        return dict(only)
-    short = {
-        ticker: {name: value for name, value in of.items() if isinstance(value, (str, int, float, bool))}
-        for ticker, of in sorted(notes.items())[:_FACTS_SHOWN]
-    }
-    frame = pd.DataFrame.from_dict(short, orient="index")
-    return {} if frame.empty else {"by_ticker": dg.MetadataValue.md(frame.to_markdown())}

@@ -65,8 +65,8 @@ def _in_processes(units: Sequence[Unit], n: int) -> Iterator[tuple[int, Any]]:
                         group[0],
                         WorkerDied(
                             f"the worker process that it was given to was killed, {_TRIES} times",
-                            cure="see whether the machine ran out of memory (STOCK_ASSETS_WORKERS=1 needs the least); run it "
-                            "again",
+                            cure="see whether the machine ran out of memory (STOCK_ASSETS_WORKERS=1 needs the least), "
+                            "and run it again",
                         ),
                     )
         if not left:

@@ -12,10 +12,11 @@ from benchmarks.controls.cases import CALENDAR, CONTROLS, NOW, Case
 from benchmarks.controls.least_squares import LeastSquares, permuted
 from benchmarks.controls.promotion import ControlStore, promote
 from stock_assets.forecasting.audit import Subject
-from stock_assets.forecasting.backtest import Plan, plan_folds, run_backtest
+from stock_assets.forecasting.backtest import run_backtest
 from stock_assets.forecasting.calibration import calibrate
 from stock_assets.forecasting.evaluation import evaluate, scale_mae
 from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.folds import Plan, plan_folds
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import BENCHMARK, Forecaster, discover
 from stock_assets.forecasting.splits import holdout_splits

@@ -5,13 +5,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from stock_assets.bodies import OneTicker
 from stock_assets.forecasting.artifacts import describe
 from stock_assets.forecasting.findings import Finding, refuse
 from stock_assets.forecasting.predictions import check_predictions, predict_all
 from stock_assets.forecasting.splits import HOLDOUT, LIVE
 from stock_assets.forecasting.stored_model import Answered, Trained
 from stock_assets.lineage import Output
-from stock_assets.wide import OneTicker
 
 
 def fit_outputs(name: str, description: str) -> tuple[Output, Output]:

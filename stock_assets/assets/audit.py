@@ -3,13 +3,13 @@
 import dagster as dg
 import pandas as pd
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.audit import Subject, as_findings, audit
 from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.stored_model import StoredModel
 from stock_assets.lineage import Output, lineage_asset
-from stock_assets.wide import Made, OneTicker
 
 GROUP = "5_audit"
 _TABLES = ("prices", "features", "splits", "backtest_folds", "predictions", "evaluation")

@@ -5,18 +5,19 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
-from stock_assets.forecasting.backtest import Backtest, Fold, backtesting, check_backtest, plan_folds
+from stock_assets.forecasting.backtest import Backtest, backtesting, check_backtest
 from stock_assets.forecasting.combining import combine_backtests
 from stock_assets.forecasting.ensembles import Ensemble, discover_ensembles, member_names
 from stock_assets.forecasting.findings import refuse
+from stock_assets.forecasting.folds import Fold, plan_folds
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import BENCHMARK, Forecaster, discover
 from stock_assets.forecasting.splits import WALK_FORWARD
 from stock_assets.forecasting.units import Steps
 from stock_assets.lineage import Declaration, Output, Read, lineage_asset
 from stock_assets.resources import BacktestSettings, ModelSettings
-from stock_assets.wide import Made, OneTicker
 
 GROUP = "4_backtest"
 

@@ -2,10 +2,10 @@
 
 import dagster as dg
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.calibration import as_markdown, calibrate, pit_histogram
 from stock_assets.forecasting.evaluation import on_current_splits, on_equal_folds
 from stock_assets.lineage import Output, lineage_asset
-from stock_assets.wide import Made, OneTicker
 
 GROUP = "5_evaluation"
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.champion import decide, is_news
 from stock_assets.forecasting.ensembles import model_names
@@ -13,7 +14,6 @@ from stock_assets.lineage import Output, lineage_asset
 from stock_assets.resources import Tracking
 from stock_assets.tracking.registry import next_best, sync_aliases
 from stock_assets.tracking.store import TrackingUnavailable
-from stock_assets.wide import Made, OneTicker
 
 
 @lineage_asset(

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.drift_reports import DriftWorkspace
 from stock_assets.forecasting.drift import OF, drifted_sessions, measure_drift
@@ -9,7 +10,6 @@ from stock_assets.forecasting.forecasts import with_actuals
 from stock_assets.forecasting.splits import HOLDOUT
 from stock_assets.lineage import Output, Read, lineage_asset
 from stock_assets.settings import load_settings
-from stock_assets.wide import Made, OneTicker
 
 KEPT_SESSIONS = 250
 

@@ -2,12 +2,12 @@
 
 import dagster as dg
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.economics import economics
 from stock_assets.forecasting.ensembles import model_names
 from stock_assets.forecasting.models import BENCHMARK
 from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
 from stock_assets.lineage import Output, Read, lineage_asset
-from stock_assets.wide import Made, OneTicker
 
 
 @lineage_asset(

@@ -1,6 +1,7 @@
 """One step per ensemble file: it combines what its members have stored, and loads and fits nothing."""
 
 from stock_assets.assets._fits import fit_notes, fit_outputs, fit_rows, predict, prediction_notes
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.combining import answers, combine
 from stock_assets.forecasting.ensembles import Ensemble, discover_ensembles, member_names
@@ -9,7 +10,6 @@ from stock_assets.forecasting.splits import HOLDOUT, LIVE
 from stock_assets.lineage import Declaration, Read, lineage_asset
 from stock_assets.resources import ModelSettings, Tracking
 from stock_assets.tracking.fits import track_fit
-from stock_assets.wide import Made, OneTicker
 
 
 def build_ensemble_asset(ensemble: type[Ensemble]) -> Declaration:

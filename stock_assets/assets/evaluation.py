@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.evaluation import as_markdown, evaluate, on_current_splits, on_equal_folds, scale_mae
 from stock_assets.lineage import Output, lineage_asset
-from stock_assets.wide import Made, OneTicker
 
 
 @lineage_asset(

@@ -2,13 +2,13 @@
 
 import dagster as dg
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.forecasts import as_markdown, make_forecasts, score_forecasts
 from stock_assets.forecasting.sessions import live_until
 from stock_assets.forecasting.splits import LIVE
 from stock_assets.lineage import Output, Read, lineage_asset
 from stock_assets.plots import forecast_fan
-from stock_assets.wide import Made, OneTicker
 
 GROUP = "6_forecasts"
 

@@ -4,6 +4,7 @@ Fits are content-addressed, so a rerun skips what is done. A daily update makes 
 """
 
 from stock_assets.assets._fits import check, fit_notes, fit_outputs, fit_rows, predict, prediction_notes
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import BENCHMARK, Forecaster, discover
@@ -15,7 +16,6 @@ from stock_assets.forecasting.updating import updating
 from stock_assets.lineage import Declaration, lineage_asset
 from stock_assets.resources import ModelSettings, Tracking
 from stock_assets.tracking.fits import track_fit
-from stock_assets.wide import Made, OneTicker
 
 
 def build_model_asset(model: type[Forecaster]) -> Declaration:

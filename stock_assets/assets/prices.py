@@ -2,13 +2,13 @@
 
 import dagster as dg
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.findings import refuse
 from stock_assets.forecasting.prices import build_prices, check_prices, count_restated, reconcile
 from stock_assets.forecasting.sessions import lookback_start
 from stock_assets.lineage import Output, lineage_asset
 from stock_assets.resources import PriceSource
-from stock_assets.wide import Made, OneTicker
 
 GROUP = "1_prices"
 

@@ -2,10 +2,10 @@
 
 import dagster as dg
 
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.findings import refuse
 from stock_assets.forecasting.splits import check_splits, holdout_splits
 from stock_assets.lineage import Output, lineage_asset
-from stock_assets.wide import Made, OneTicker
 
 
 @lineage_asset(

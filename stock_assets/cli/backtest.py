@@ -43,7 +43,7 @@ def backtest(
     It works on the bars at hand and does not fetch. Fits are kept: a second run, or one after an interruption, only
     makes those that are missing.
     """
-    from stock_assets.forecasting.backtest import Plan
+    from stock_assets.forecasting.folds import Plan
 
     given = {"first_train": first_train, "step": step, "refit_every": refit_every}
     plan: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -62,6 +62,8 @@ def code_version(forecaster: Forecaster) -> str:
     shared = [path for folder in models_path for path in Path(folder).glob("_*.py")]
     model = sys.modules[type(forecaster).__module__]
     here = Path(__file__).parent
-    modules = (here / f"{name}.py" for name in ("intervals", "out_of_sample", "shrinkage", "volatility", "training"))
+    modules = (
+        here / f"{name}.py" for name in ("intervals", "out_of_sample", "shrinkage", "volatility", "training", "units")
+    )
     files = [*shared, Path(str(model.__file__)), *modules]
     return digest({path.name: path.read_text() for path in files})

@@ -15,20 +15,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.backtest import Backtest, Fold, fold_row, training_rows
+from stock_assets.forecasting.backtest import Backtest, fold_row
 from stock_assets.forecasting.ensembles import Ensemble, FittedEnsemble, member_names
 from stock_assets.forecasting.ensembles._base import common_rows, weighted_mean
 from stock_assets.forecasting.errors import ArtifactMismatch
-from stock_assets.forecasting.manifest import Kind, Manifest, digest, hash_rows, library_versions
+from stock_assets.forecasting.folds import Fold, training_rows
+from stock_assets.forecasting.manifest import Kind, Manifest, boundaries, digest, hash_rows, library_versions
 from stock_assets.forecasting.members import Sought, members_in_use, members_of_fold, require_members
 from stock_assets.forecasting.models import Progress, quiet
 from stock_assets.forecasting.models._base import Floats
-from stock_assets.forecasting.out_of_sample import Calibrated, as_published, asked_rows, measure, score
+from stock_assets.forecasting.out_of_sample import Calibrated, as_published, asked_rows, calibrate_later, measure, score
 from stock_assets.forecasting.predictions import predict_sessions
 from stock_assets.forecasting.sessions import next_session
 from stock_assets.forecasting.splits import HOLDOUT, LIVE, roles
 from stock_assets.forecasting.stored_model import Answered, StoredModel, Trained
-from stock_assets.forecasting.training import boundaries, calibrate_later, quantiles
 from stock_assets.forecasting.tuning import no_trials
 
 Rows = NDArray[np.intp]
@@ -279,7 +279,7 @@ class _Job:
             n_train=len(rows),
             splits=boundaries(self.history, self.role),
             shrinkage=calibrated.shrinkage.to_json() if calibrated.shrinkage else None,
-            interval_quantiles=quantiles(calibrated.calibration),
+            interval_quantiles=calibrated.calibration.quantiles(),
             parents=_versions(members),
             fitted_at=self.now().isoformat(),
             fit_seconds=0.0,

@@ -73,6 +73,10 @@ class Calibration:
         rank = -(-(len(self.scores) + 1) * level // 100)
         return sorted(self.scores)[rank - 1]
 
+    def quantiles(self) -> dict[str, float]:
+        """Level → half width of the interval in units of volatility, as a manifest holds them."""
+        return {str(level): self.quantile(level) for level in LEVELS}
+
     def half_widths(self, scores: Floats, *, step: float = STEP) -> tuple[Floats, NDArray[np.int64]]:
         """Half widths of the intervals of later rows in units of volatility, each corrected by the rows before it.
 

@@ -101,6 +101,17 @@ def table_row(manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def boundaries(history: pd.DataFrame, role: NDArray[np.object_]) -> dict[str, list[Any]]:
+    """Role → [first session, last session, sessions], as a manifest holds them."""
+    session = history["session"].dt.strftime("%Y-%m-%d")
+    found = {}
+    for name in ("train", "validation", "test"):
+        rows = np.flatnonzero(role == name)
+        if len(rows):
+            found[name] = [session.iloc[rows[0]], session.iloc[rows[-1]], len(rows)]
+    return found
+
+
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:
     """Installed version of each distribution."""
     return {name: installed_version(name) for name in names}

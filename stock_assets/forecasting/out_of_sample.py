@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stock_assets.forecasting.intervals import Calibration
 from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.shrinkage import Shrinkage
+from stock_assets.forecasting.stored_model import StoredModel
 from stock_assets.forecasting.volatility import forecast_volatility
 
 
@@ -69,3 +70,19 @@ def score(published: pd.DataFrame) -> Calibration:
     """
     residuals = (published["actual"] - published["predicted"]).to_numpy(dtype=float)
     return Calibration.from_residuals(residuals, published["volatility"].to_numpy(dtype=float))
+
+
+def calibrate_later(evaluated: StoredModel, asked: pd.DataFrame) -> Calibrated:
+    """What a final fit takes from the evaluated fit's out-of-fold rows and from its later rows together.
+
+    Args:
+        evaluated: the evaluated fit.
+        asked: what it said of validation and test, before shrinkage.
+    """
+    later = measure(asked, evaluated.manifest.target)
+    earlier = evaluated.manifest.shrinkage
+    # Scores are of predictions as published: shrunk by what was known when they were made.
+    stored = Shrinkage.from_json(earlier) if earlier else None
+    scores = score(as_published(asked, stored))
+    pooled = later + stored if later and stored else None
+    return Calibrated(pooled, Calibration.pooled([evaluated.calibration, scores]), evaluated.out_of_fold)

@@ -17,16 +17,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stock_assets.forecasting import intervals
 from stock_assets.forecasting.addresses import Rows, address, code_version, used_features_version
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.errors import TooFewRows
-from stock_assets.forecasting.intervals import Calibration
-from stock_assets.forecasting.manifest import Kind, Manifest, hash_rows, library_versions
+from stock_assets.forecasting.manifest import Kind, Manifest, boundaries, hash_rows, library_versions
 from stock_assets.forecasting.models import Forecaster, Progress, quiet
 from stock_assets.forecasting.models._base import Floats
-from stock_assets.forecasting.out_of_sample import Calibrated, as_published, asked_rows, measure, score
-from stock_assets.forecasting.shrinkage import Shrinkage
+from stock_assets.forecasting.out_of_sample import (
+    Calibrated,
+    as_published,
+    asked_rows,
+    calibrate_later,
+    measure,
+    score,
+)
 from stock_assets.forecasting.splits import HOLDOUT, roles
 from stock_assets.forecasting.stored_model import Answered, StoredModel, Trained
 from stock_assets.forecasting.units import AskUnit, Fit, FitUnit, Packed, Steps, Unit, drive
@@ -240,7 +244,7 @@ class _Job:
             n_train=len(rows),
             splits=boundaries(self.history, self.role),
             shrinkage=calibrated.shrinkage.to_json() if calibrated.shrinkage else None,
-            interval_quantiles=quantiles(calibrated.calibration),
+            interval_quantiles=calibrated.calibration.quantiles(),
             parents={},
             fitted_at=self.now().isoformat(),
             fit_seconds=seconds,
@@ -258,38 +262,6 @@ class _Job:
 
     def _session(self, row: int) -> str:
         return f"{self.history['session'].iloc[row]:%Y-%m-%d}"
-
-
-def calibrate_later(evaluated: StoredModel, asked: pd.DataFrame) -> Calibrated:
-    """What a final fit takes from the evaluated fit's out-of-fold rows and from its later rows together.
-
-    Args:
-        evaluated: the evaluated fit.
-        asked: what it said of validation and test, before shrinkage.
-    """
-    later = measure(asked, evaluated.manifest.target)
-    earlier = evaluated.manifest.shrinkage
-    # Scores are of predictions as published: shrunk by what was known when they were made.
-    stored = Shrinkage.from_json(earlier) if earlier else None
-    scores = score(as_published(asked, stored))
-    pooled = later + stored if later and stored else None
-    return Calibrated(pooled, Calibration.pooled([evaluated.calibration, scores]), evaluated.out_of_fold)
-
-
-def quantiles(calibration: Calibration) -> dict[str, float]:
-    """Level → half width of the interval in units of volatility, as a manifest holds them."""
-    return {str(level): calibration.quantile(level) for level in intervals.LEVELS}
-
-
-def boundaries(history: pd.DataFrame, role: NDArray[np.object_]) -> dict[str, list[Any]]:
-    """Role → [first session, last session, sessions], as a manifest holds them."""
-    session = history["session"].dt.strftime("%Y-%m-%d")
-    found = {}
-    for name in ("train", "validation", "test"):
-        rows = np.flatnonzero(role == name)
-        if len(rows):
-            found[name] = [session.iloc[rows[0]], session.iloc[rows[-1]], len(rows)]
-    return found
 
 
 def _fold_name(number: int) -> str:

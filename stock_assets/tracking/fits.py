@@ -155,4 +155,3 @@ def track_fit(
     except BaseException:
         tracking.failed("KILLED")
         raise
-

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from stock_assets.assets.champion import fits_in_use
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.runs import Work
-from stock_assets.wide import Made, OneTicker
 from storage.lake import Lake
 from tests.assets.conftest import SMALL, Desk
 from tests.assets.made_up import made, run, step

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from stock_assets import health
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.findings import Finding
 from stock_assets.health import Failure
-from stock_assets.wide import Made, OneTicker
 from tests.assets.conftest import Desk
 from tests.assets.made_up import (
     JOB,

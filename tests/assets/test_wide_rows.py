@@ -10,9 +10,9 @@ import pytest
 
 import storage
 from stock_assets import wide
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.lineage import Body, Declaration, Output, Read, lineage_asset
 from stock_assets.resources import Warehouse
-from stock_assets.wide import Made, OneTicker
 from storage.layout import scan
 from storage.parquet import CURE_OF_DAMAGE
 from storage.published import generations

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from stock_assets.wide import Made, OneTicker, Tickers
+from stock_assets.bodies import Made, OneTicker, Tickers
 from stock_assets.workers import Workers
 from tests.assets.conftest import Desk
 from tests.assets.made_up import TooBad, add, checks, failure_of, held, made, metadata, plain, run, step

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.backtest import Plan, check_backtest, plan_folds, run_backtest
+from stock_assets.forecasting.backtest import check_backtest, run_backtest
 from stock_assets.forecasting.features import FEATURES, compute_features
 from stock_assets.forecasting.findings import Finding
+from stock_assets.forecasting.folds import Plan, plan_folds
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models.random_walk import RandomWalk
 from stock_assets.forecasting.models.xgboost import XGBoost

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.backtest import Plan, plan_folds, run_backtest
+from stock_assets.forecasting.backtest import run_backtest
 from stock_assets.forecasting.combining import combine, combine_backtests
 from stock_assets.forecasting.ensembles.ensemble_equal import EnsembleEqual
 from stock_assets.forecasting.errors import NotTrained
 from stock_assets.forecasting.features import compute_features
+from stock_assets.forecasting.folds import Plan, plan_folds
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models.sarima import Sarima
 from stock_assets.forecasting.splits import holdout_splits

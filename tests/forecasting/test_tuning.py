@@ -10,8 +10,9 @@ import pytest
 
 from stock_assets.forecasting import tuning
 from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.backtest import Plan, plan_folds, run_backtest
+from stock_assets.forecasting.backtest import run_backtest
 from stock_assets.forecasting.errors import ArtifactMismatch
+from stock_assets.forecasting.folds import Plan, plan_folds
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.models.lstm_pytorch import LstmPytorch
 from stock_assets.forecasting.models.random_forest import RandomForest

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stock_assets.forecasting.backtest import Fold, Plan, as_splits, plan_folds
 from stock_assets.forecasting.errors import InvalidPlan, TooFewRows
+from stock_assets.forecasting.folds import Fold, Plan, as_splits, plan_folds
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.splits import MIN_TRAIN, check_splits
 

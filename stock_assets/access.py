@@ -1,0 +1,93 @@
+"""The tables a body may read and make: those its asset declares. Everything else is refused while it runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from stock_assets.errors import StockAssetsError
+from stock_assets.forecasting.ensembles import model_names
+from stock_assets.lineage import Declaration, Read
+from storage.lake import Lake
+from storage.names import find_table
+
+
+class UndeclaredAccess(StockAssetsError):
+    """A body asked for a table, or made rows of one, that its asset does not declare."""
+
+
+class Access:
+    """What one step may read and make.
+
+    Args:
+        declaration: of the step.
+        lake: where the rows are.
+    """
+
+    def __init__(self, declaration: Declaration, lake: Lake) -> None:
+        """Read nothing yet."""
+        self.declaration, self.lake = declaration, lake
+        self._chunk: tuple[str, ...] = ()
+        self._read: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
+
+    def work_on(self, tickers: Sequence[str]) -> None:
+        """From now on these are asked for, together."""
+        self._chunk, self._read = tuple(tickers), {}
+
+    def read(self, table: str, ticker: str, where: Mapping[str, Any]) -> pd.DataFrame:
+        """A ticker's rows of a declared table.
+
+        Raises:
+            UndeclaredAccess: the table, or rows of such models or schemes, are not declared.
+        """
+        contract, asked = find_table(table), self._allowed(table, where)
+        if not contract.append_only:
+            return self.lake.read(table, ticker=ticker, **asked)
+        # Files of these tables hold many tickers: they are read once for the tickers that are worked on together.
+        question = table, repr(sorted(asked.items()))
+        if question not in self._read:
+            rows = self.lake.read(table, ticker=list(self._chunk), **asked)
+            parts = {str(name): part.reset_index(drop=True) for name, part in rows.groupby("ticker")}
+            self._read[question] = {"": rows.iloc[:0]} | parts
+        found = self._read[question]
+        return found.get(ticker, found[""]).copy()
+
+    def require_makes(self, tables: Iterable[str]) -> None:
+        """Refuse rows of tables that the asset does not declare to make.
+
+        Raises:
+            UndeclaredAccess: naming the first.
+        """
+        allowed = {output.table for output in self.declaration.outputs} | set(self.declaration.logs)
+        for name in sorted(set(tables) - allowed):
+            raise self._undeclared(f"makes rows of {name}")
+
+    def _allowed(self, table: str, where: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked for, narrowed to the models and schemes that are declared."""
+        contract, allowed, asked = find_table(table), self._declared(table), dict(where)
+        if "model" in contract.partition_by:
+            asked.setdefault("model", list(allowed.models or model_names()))
+        if "scheme" in contract.partition_by and allowed.schemes:
+            asked.setdefault("scheme", list(allowed.schemes))
+        for name, bounds in (("model", allowed.models), ("scheme", allowed.schemes)):
+            given = asked.get(name, ())
+            foreign = set([given] if isinstance(given, str) else given) - set(bounds or given)
+            if bounds is not None and foreign:
+                raise self._undeclared(f"reads rows of {', '.join(sorted(foreign))} of {table}")
+        return asked
+
+    def _declared(self, table: str) -> Read:
+        found = [read for read in self.declaration.reads if read.table == table]
+        if any(output.table == table for output in self.declaration.outputs):
+            own = (self.declaration.model,) if self.declaration.model else None
+            return Read(table, own if not found else found[0].models and (*found[0].models, *(own or ())))
+        if found:
+            return found[0]
+        if table in self.declaration.logs:
+            return Read(table)
+        raise self._undeclared(f"reads {table}")
+
+    def _undeclared(self, what: str) -> UndeclaredAccess:
+        return UndeclaredAccess(
+            f"{self.declaration.stage} {what}, which it does not declare", cure="name it where the asset is declared"
+        )

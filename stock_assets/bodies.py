@@ -1,0 +1,127 @@
+"""What the body of a step is given, and what it gives back.
+
+What belongs here: the view of one ticker, or of several for a vectorised body. What does not: running bodies over the
+tickers of a run (`wide.py`), and which tables they may touch (`access.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+
+from stock_assets import health
+from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.forecasting.findings import Finding
+
+if TYPE_CHECKING:
+    from stock_assets.wide import Step
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a body made of one ticker.
+
+    Attributes:
+        tables: table → its rows.
+        findings: what checks found in them.
+        notes: what people look at: metadata of the asset.
+        marks: numbers that sensors act on, by name; 0 marks nothing.
+        status: what the ticker is from now on: fetched or ok; None: as it was.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    findings: Sequence[Finding] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    marks: Mapping[str, int] = field(default_factory=dict)
+    status: str | None = None
+
+
+class OneTicker:
+    """What a body is given: a ticker, the tables its asset declares, and somebody to talk to."""
+
+    def __init__(self, ticker: str, step: "Step") -> None:
+        """Read nothing yet."""
+        self.ticker = ticker
+        self._step = step
+
+    def read(self, table: str, **where: Any) -> pd.DataFrame:
+        """The ticker's rows of a declared table; of models' rows, those of the models and schemes declared.
+
+        Raises:
+            UndeclaredAccess: the asset does not declare it.
+        """
+        return self._step.access.read(table, self.ticker, where)
+
+    def makes(self, table: str) -> bool:
+        """Whether rows of this table are wanted in this run."""
+        return any(output.table == table for output in self._step.outputs)
+
+    def facts(self) -> dict[str, Any]:
+        """Its row of `tickers`: calendar, currency, source, status."""
+        return health.facts(self._step.lake, self.ticker)
+
+    @property
+    def calendar(self) -> str:
+        """Its exchange's calendar."""
+        return str(self.facts()["calendar"])
+
+    def join(self) -> None:
+        """Be in the universe from now on, whatever becomes of it."""
+        health.join(self._step.lake, self.ticker)
+
+    def learn(self, **known: str) -> None:
+        """Write down its calendar, currency or source; an unknown ticker is in the universe from then on."""
+        health.learn(self._step.lake, self.ticker, **known)
+
+    def chosen_source(self) -> str | None:
+        """The source that was chosen for it; None where none was, or it is not in the universe yet."""
+        rows = self._step.lake.read("tickers", ticker=self.ticker)
+        return rows["source"].iloc[0] if len(rows) else None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the run is about this ticker only: then people look at what it says of itself."""
+        return self._step.n_asked == 1
+
+    @property
+    def home(self) -> Path:
+        """Folder of all state."""
+        return self._step.warehouse.path
+
+    @property
+    def store(self) -> ArtifactStore:
+        """Model artifacts."""
+        return self._step.warehouse.models
+
+    @property
+    def context(self) -> dg.AssetExecutionContext:
+        """Dagster's, for the tracking of runs."""
+        return self._step.context
+
+    @property
+    def run_id(self) -> str:
+        """Dagster's name of the run."""
+        return str(self._step.context.run.run_id)
+
+    def say(self, message: str) -> None:
+        """A word of progress."""
+        self._step.say(self.ticker, message)
+
+    def warn(self, message: str) -> None:
+        """Something that people should hear of."""
+        self._step.warn(f"{self.ticker}: {message}")
+
+
+class Tickers:
+    """What a vectorised body is given: several tickers at once."""
+
+    def __init__(self, ones: Sequence[OneTicker]) -> None:
+        """Of the tickers of one step."""
+        self.ones = ones
+
+    def read(self, table: str, **where: Any) -> pd.DataFrame:
+        """The rows of all of them."""
+        return pd.concat([one.read(table, **where) for one in self.ones], ignore_index=True)
