@@ -42,6 +42,11 @@ class Failure:
         said = " ".join(str(error).split())[:300]
         return cls(stage, f"a bug: {type(error).__name__}: {said}", "see the trace in the run's log, and report it")
 
+    @classmethod
+    def of_stop(cls, stage: str) -> "Failure":
+        """Somebody stopped it."""
+        return cls(stage, "it was interrupted", "run it again; finished fits are kept")
+
     @property
     def line(self) -> str:
         """All of it in one line."""
@@ -70,7 +75,9 @@ def join(lake: Lake, ticker: str) -> None:
 
 def learn(lake: Lake, ticker: str, **known: str) -> None:
     """Write down calendar, currency or source of a ticker, which is in the universe from then on."""
-    _change(lake, ticker, **known)
+    stored = lake.read("tickers", ticker=ticker)
+    if stored.empty or any(stored[name].iloc[0] != value for name, value in known.items()):
+        _change(lake, ticker, **known)
 
 
 def succeeded(lake: Lake, ticker: str, stages: Collection[str], status: str | None) -> None:
@@ -87,9 +94,10 @@ def succeeded(lake: Lake, ticker: str, stages: Collection[str], status: str | No
     row = stored.iloc[0]
     is_cured = row["status"] == FAILED and row["stage"] in stages
     if status == "ok" or is_cured or (status == "fetched" and row["status"] == "added"):
-        status = status if status == "ok" else _what_it_has(lake, ticker)
-        if status != row["status"]:
-            _change(lake, ticker, status=status, stage=None, reason=None, cure=None, run_id=None)
+        now = status if status == "ok" else _what_it_has(lake, ticker)
+        # A forecast that was made is written down again: an older run may be found to have failed only afterwards.
+        if status == "ok" or now != row["status"]:
+            _change(lake, ticker, status=now, stage=None, reason=None, cure=None, run_id=None)
 
 
 def failed(lake: Lake, ticker: str, failure: Failure, run_id: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from stock_assets import health
 from stock_assets.forecasting.artifacts import ArtifactStore
@@ -82,12 +83,24 @@ def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[C
     return found
 
 
-def blame(lake: Lake, run: dg.DagsterRun, tickers: Iterable[str], why: Failure) -> None:
-    """Write down that a run ended early, for those of its tickers whose own failure is not written down already."""
-    known = health.failures_of(lake, run.run_id)
-    for ticker in tickers:
-        if ticker not in known:
-            health.failed(lake, ticker, why, run.run_id)
+def blame(
+    lake: Lake, run: dg.DagsterRun, tickers: Iterable[str], why: Failure, *, ended_at: float | None = None
+) -> None:
+    """Write down that a run ended early, for those of its tickers whose own failure is not written down already.
+
+    Args:
+        lake: of the home.
+        run: which run.
+        tickers: whom it was about.
+        why: what is written down.
+        ended_at: when it ended, in seconds since 1970. A ticker whose row is younger has been worked on since.
+    """
+    rows = lake.read("tickers", ticker=list(tickers))
+    is_told = (rows["status"] == health.FAILED) & (rows["run_id"] == run.run_id)
+    if ended_at is not None:
+        is_told |= rows["updated_at"] > pd.Timestamp(ended_at, unit="s", tz="UTC")
+    for ticker in rows.loc[~is_told, "ticker"]:
+        health.failed(lake, ticker, why, run.run_id)
 
 
 def _is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:

@@ -129,7 +129,8 @@ def execute(instance: dg.DagsterInstance, settings: Settings, work: Work) -> Out
     is_about_all = bool(steps) and steps <= ABOUT_ALL
     if not result.success and not is_about_all:
         why = Failure(work.job, _reason(result), "see the run's log; finished fits are kept")
-        blame(lake, result.dagster_run, [one for one in work.tickers if _is_listed(lake, one)], why)
+        why = Failure.of_stop(work.job) if is_interrupted else why
+        blame(lake, result.dagster_run, work.tickers, why)
     Publisher(settings.home).publish()
     end_in_mlflow(instance, settings)
     found = health.failures_of(lake, result.run_id)
@@ -141,10 +142,6 @@ def execute(instance: dg.DagsterInstance, settings: Settings, work: Work) -> Out
 
 def _job(name: str) -> dg.JobDefinition:
     return definitions.defs.resolve_job_def(name)
-
-
-def _is_listed(lake: Lake, ticker: str) -> bool:
-    return len(lake.read("tickers", ticker=ticker)) > 0
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:

@@ -215,7 +215,7 @@ class Step:
         try:
             yield
         except BaseException as error:
-            failure = Failure(self.declaration.stage, "it was interrupted", "run it again; finished fits are kept")
+            failure = Failure.of_stop(self.declaration.stage)
             if isinstance(error, Exception):
                 failure = Failure.of(error, self.declaration.stage)
             for ticker in tickers:

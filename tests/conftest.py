@@ -28,7 +28,6 @@ def offline() -> Iterator[None]:
     """No test opens a connection to anything but this machine, and only tests of the tracking wait for MLflow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STOCK_ASSETS_MLFLOW_URI", "off")
-        patch.setenv("STOCK_ASSETS_WORKERS", "1")
         patch.setenv("STOCK_ASSETS_WORKERS", "1")  # tests run beside each other: each is one process, no pool of them
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))

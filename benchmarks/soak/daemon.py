@@ -3,7 +3,7 @@
 Runs are real runs of the real jobs in this process. A request with a known run key is dropped, as the daemon drops it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,12 +16,13 @@ from benchmarks.soak.market import LoopbackPrices, Market
 from benchmarks.soak.script import MODELS, TICKER
 from stock_assets import definitions
 from stock_assets.clock import Clock
-from stock_assets.lineage import record_status
 from stock_assets.resources import Warehouse
-from stock_assets.runs import Options, Outcome, execute, job_named, plan
+from stock_assets.runs import Options, Outcome, execute, plan
 from stock_assets.sensors import SENSORS
 from stock_assets.sensors.failed_runs import failed_runs
 from stock_assets.settings import Settings
+from stock_assets.universe import chosen_tickers
+from storage.universe import add_ticker
 
 _RUN_TAKES = timedelta(minutes=2)
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -59,14 +60,14 @@ class Daemon:
 
     def add_ticker(self) -> None:
         """What `stock-assets tickers add` does."""
-        record_status(self.warehouse.lake, TICKER, "added", source="yahoo")
+        add_ticker(self.warehouse.lake, TICKER, "yahoo", now=self.market.now)
         self.warehouse.publish()
 
     def tick(self, now: datetime) -> None:
         """Ask every sensor once. Time goes on with each run that is made."""
         self.market.now = max(now, self.market.now)
         for sensor in SENSORS:
-            # A failure sensor is told of each failure by the daemon; conditions over all tickers need several.
+            # The failure sensor is told of each failure by the daemon.
             is_asked = type(sensor) is dg.SensorDefinition and sensor.name not in self.without
             if is_asked:
                 self._ask(sensor)
@@ -75,7 +76,7 @@ class Daemon:
         """The weekly schedule."""
         self.market.now = max(now, self.market.now)
         config = {"resources": {"clock": self._clock}, "loggers": _QUIET}
-        job_named("upkeep").execute_in_process(config, self.instance)
+        definitions.defs.resolve_job_def("upkeep").execute_in_process(config, self.instance)
 
     @property
     def _clock(self) -> dict[str, Any]:
@@ -86,10 +87,10 @@ class Daemon:
         return {"warehouse": self.warehouse, "clock": Clock(at=self.market.now.isoformat())}
 
     def _ask(self, sensor: dg.SensorDefinition) -> None:
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=self.instance, cursor=self.cursors.get(sensor.name), resources=dict(self._resources)
-        )
-        said: Any = sensor(context)
+        ) as context:
+            said: Any = sensor(context)
         if isinstance(said, dg.SkipReason):
             return
         self.cursors[sensor.name] = said.cursor or self.cursors.get(sensor.name)
@@ -107,23 +108,27 @@ class Daemon:
                 return
             self.keys.add(key)
         job = request.job_name or sensor.job.name
-        outcome = self._run(job)
-        self.ran.append(Ran(sensor.name, request.run_key, job, self.market.now, outcome.reason))
-        if outcome.reason is not None:
-            self._tell_of_failure()
+        outcome = self._run(job, chosen_tickers(request.run_config))
+        reason = "; ".join(outcome.failed.values()) or None
+        self.ran.append(Ran(sensor.name, request.run_key, job, self.market.now, reason))
+        self._tell_of_failures()
         self.market.now += _RUN_TAKES
 
-    def _run(self, job: str) -> Outcome:
-        [work] = plan(job, [TICKER], Options(lookback=self.lookback, models=MODELS, fast=True))
+    def _run(self, job: str, tickers: Sequence[str]) -> Outcome:
+        options = Options(lookback=self.lookback, models=MODELS, fast=True)
+        [work] = plan(job, tickers, options, self.warehouse.lake)
         resources = work.run_config["resources"] | {"clock": self._clock}
         resources["price_source"] = {"config": resources["price_source"]["config"] | self.prices}
         return execute(
             self.instance, self.settings, replace(work, run_config={"resources": resources, "loggers": _QUIET})
         )
 
-    def _tell_of_failure(self) -> None:
-        [record] = self.instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=1)
+    def _tell_of_failures(self) -> None:
+        """Tell the failure sensor of a run that failed as a whole; `failed_tickers` looks for itself at each tick."""
+        [record] = self.instance.get_run_records(limit=1)
         run = record.dagster_run
+        if run.status != dg.DagsterRunStatus.FAILURE:
+            return
         [failure] = self.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
         event = failure.event_log_entry.dagster_event
         if event is None:
@@ -131,7 +136,8 @@ class Daemon:
         context = dg.build_run_status_sensor_context(
             "failed_runs", event, self.instance, run, resources=dict(self._resources)
         )
-        failed_runs(context.for_run_failure())
+        with context.for_run_failure() as opened:
+            failed_runs(opened)
 
 
 @contextmanager

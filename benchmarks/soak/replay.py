@@ -30,7 +30,7 @@ def replay(script: Script, settings: Settings, progress: Callable[[int], object]
     with (
         serving(market.answer) as server,
         loopback(server.url, settings.home / "yfinance") as prices,
-        open_instance(settings, for_many=True) as instance,
+        open_instance(settings) as instance,
     ):
         daemon = Daemon(settings, instance, market, script.lookback, prices, without)
         daemon.tick(market.now)  # cursors of sensors on assets begin here

@@ -28,7 +28,9 @@ def failed_runs(context: dg.RunFailureSensorContext, warehouse: Warehouse, clock
     reasons = list(dict.fromkeys(failure_line(event) for event in failures))
     why = "; ".join(reasons) or context.failure_event.message or "no reason was recorded"
     tickers = _answerable(run, lake, failures)
-    blame(lake, run, tickers, Failure(run.job_name, why, "see the run's log"))
+    record = context.instance.get_run_record_by_id(run.run_id)
+    ended_at = record.end_time if record is not None else None
+    blame(lake, run, tickers, Failure(run.job_name, why, "see the run's log"), ended_at=ended_at)
     warehouse.publish()
     if not tickers:
         message = f"the run {run.job_name} failed: {why}"

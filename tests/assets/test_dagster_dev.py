@@ -1,5 +1,6 @@
 """`dagster dev` as a person starts it: the lineage is there, and materialising AAPL from the UI's own API works."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 
 import storage
+from stock_assets.universe import choose_tickers
 from tests.dagster_dev import Ui, dagster_dev
 
 LOCATION = {"repositoryLocationName": "stock-assets", "repositoryName": "__repository__"}
 
 ADD_PARTITION = """mutation($repository: RepositorySelector!) {
-  addDynamicPartition(partitionsDefName: "ticker", partitionKey: "AAPL", repositorySelector: $repository) { __typename }
+  addDynamicPartition(partitionsDefName: "market", partitionKey: "XNYS", repositorySelector: $repository) { __typename }
 }"""
 LAUNCH = """mutation($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -33,10 +35,10 @@ def ui(tmp_path: Path) -> Iterator[Ui]:
 @pytest.mark.slow
 def test_materialising_aapl_from_the_ui_ends_with_a_forecast(ui: Ui, tmp_path: Path) -> None:
     nodes = ui.ask(ASSETS)["assetNodes"]
-    of_all_tickers = [node["assetKey"]["path"] for node in nodes if node["partitionDefinition"] is None]
-    assert of_all_tickers == [["pooled_evaluation"]]
+    of_no_market = [node["assetKey"]["path"] for node in nodes if node["partitionDefinition"] is None]
+    assert of_no_market == [["pooled_evaluation"]]
     nodes = [node for node in nodes if node["partitionDefinition"] is not None]
-    assert {node["partitionDefinition"]["name"] for node in nodes} == {"ticker"}
+    assert {node["partitionDefinition"]["name"] for node in nodes} == {"market"}
     assert sorted({node["groupName"] for node in nodes})[0] == "1_prices"
     added = ui.ask(ADD_PARTITION, repository=LOCATION)["addDynamicPartition"]
     assert added["__typename"] == "AddDynamicPartitionSuccess"
@@ -48,8 +50,10 @@ def test_materialising_aapl_from_the_ui_ends_with_a_forecast(ui: Ui, tmp_path: P
         and (len(node["assetKey"]["path"]) == 1 or node["assetKey"]["path"][-1] in {"random_walk", "xgboost"})
     ]
     selector = LOCATION | {"pipelineName": "lineage", "assetSelection": chosen}
-    tags = [{"key": "dagster/partition", "value": "AAPL"}]
-    launched = ui.ask(LAUNCH, params={"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}})
+    tags = [{"key": "dagster/partition", "value": "XNYS"}]
+    params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}}
+    config = {"resources": choose_tickers(["AAPL"])}
+    launched = ui.ask(LAUNCH, params=params | {"runConfigData": json.dumps(config)})
     assert launched["launchRun"]["__typename"] == "LaunchRunSuccess", launched
     run_id = launched["launchRun"]["run"]["runId"]
 

@@ -11,7 +11,7 @@ import pytest
 from stock_assets.settings import InvalidSetting, load_settings
 from stock_assets.tracking.registry import next_best, registered_name
 from stock_assets.tracking.store import TrackingStore
-from tests.assets.conftest import SMALL, Desk, open_desk
+from tests.assets.conftest import SMALL, Desk, Writer, open_desk
 
 NOBODY_LISTENS = "http://somebody:hunter2@127.0.0.1:9"
 
@@ -151,10 +151,13 @@ def test_a_model_that_fails_ends_its_child_failed_and_the_run_of_the_others_fini
     assert parent.data.tags["tickers"] == "MSFT, GOOG"
 
 
-def test_a_run_that_fails_ends_failed_with_the_child_that_failed(tracked: Desk) -> None:
-    _put_in_the_way(tracked, "FB", "random_walk")
-    assert tracked.run("FB", models=("random_walk",), lookback="10y").reason is not None
-    assert _tracked_of(tracked) == {("", "parent"): "FAILED", ("FB", "random_walk"): "FAILED"}
+def test_a_run_that_fails_ends_failed_with_the_child_that_failed(
+    tracked: Desk, write_csv: Writer, csv_dir: Path
+) -> None:
+    write_csv("ODD")
+    _put_in_the_way(tracked, "ODD", "random_walk")
+    assert tracked.run("ODD", models=("random_walk",), source="csv", csv_dir=str(csv_dir)).reason is not None
+    assert _tracked_of(tracked) == {("", "parent"): "FAILED", ("ODD", "random_walk"): "FAILED"}
 
 
 def test_without_the_store_training_completes_says_so_and_is_tracked_by_the_next_run(
@@ -166,7 +169,7 @@ def test_without_the_store_training_completes_says_so_and_is_tracked_by_the_next
     assert tracked.lake.read("models", ticker="IBM")["mlflow_run_id"].isna().all()
     said = tracked.metadata("model/random_walk")["mlflow"]
     assert said.startswith("not tracked: MLflow at http://(password)@127.0.0.1:9 could not be used")
-    assert "this fit is not tracked" in (heard := capfd.readouterr().err)
+    assert "IBM: this fit of random_walk is not tracked" in (heard := capfd.readouterr().err)
     assert "hunter2" not in said + heard
 
     monkeypatch.setenv("STOCK_ASSETS_MLFLOW_URI", "")

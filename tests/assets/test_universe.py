@@ -24,7 +24,7 @@ def evaluated(desk: Desk, *tickers: str) -> None:
         actual = 0.01 * np.random.default_rng(seed).standard_normal(100)
         said = {"random_walk": 0 * actual, "xgboost": 0.3 * actual}
         predictions = pd.concat(predictions_of(name, values, actual) for name, values in said.items())
-        predictions = predictions.assign(ticker=ticker)
+        predictions = predictions.assign(ticker=ticker, bars_version=None)
         for model, rows in predictions.groupby("model"):
             desk.lake.write("predictions", rows, ticker=ticker, model=str(model), scheme="holdout")
         desk.lake.write("evaluation", evaluate(predictions, scale_mae=1.0), ticker=ticker)

@@ -122,3 +122,16 @@ def test_what_looks_at_all_tickers_fails_for_none(own_desk: Desk, monkeypatch: p
     assert own_desk.statuses() == {"AAPL": "ok"}
     [message] = own_desk.lake.read("announcements")["message"]
     assert message == "the run forecast failed: RuntimeError: pooled wrongly"
+
+
+def test_a_ticker_that_another_run_has_made_well_since_is_not_blamed(
+    list_ticker: Callable[..., None], desk: Desk, warehouse: Warehouse
+) -> None:
+    for ticker in ("AAPL", "IBM"):
+        list_ticker(ticker, "2024-03-04")
+    run = begin_run(desk, "lineage", "AAPL", "IBM")
+    desk.instance.report_run_failed(run)
+    health.succeeded(desk.lake, "AAPL", {"forecasts"}, "ok")  # a later run, which ended before the sensor looked
+    tell_of_failure(desk, warehouse, run)
+    status = desk.lake.read("tickers").set_index("ticker")["status"]
+    assert status.to_dict() == {"AAPL": "ok", "IBM": "failed"}
