@@ -28,7 +28,7 @@ class Access:
         """Read nothing yet."""
         self.declaration, self.lake = declaration, lake
         self._chunk: tuple[str, ...] = ()
-        self._read: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
+        self._read: dict[tuple[str, str], dict[str, pd.DataFrame] | None] = {}
 
     def work_on(self, tickers: Sequence[str]) -> None:
         """From now on these are asked for, together."""
@@ -40,17 +40,26 @@ class Access:
         Raises:
             UndeclaredAccess: the table, or rows of such models or schemes, are not declared.
         """
-        contract, asked = find_table(table), self._allowed(table, where)
-        if not contract.append_only:
-            return self.lake.read(table, ticker=ticker, **asked)
-        # Files of these tables hold many tickers: they are read once for the tickers that are worked on together.
+        asked = self._allowed(table, where)
         question = table, repr(sorted(asked.items()))
         if question not in self._read:
-            rows = self.lake.read(table, ticker=list(self._chunk), **asked)
-            parts = {str(name): part.reset_index(drop=True) for name, part in rows.groupby("ticker")}
-            self._read[question] = {"": rows.iloc[:0]} | parts
+            self._read[question] = self._of_all(table, asked)
         found = self._read[question]
+        if found is None:
+            return self.lake.read(table, ticker=ticker, **asked)
         return found.get(ticker, found[""]).copy()
+
+    def _of_all(self, table: str, asked: Mapping[str, Any]) -> dict[str, pd.DataFrame] | None:
+        """The rows of all tickers that are worked on together, by ticker: asked at once they cost a fraction.
+
+        None where a file cannot be read: each ticker then asks for its own, and the one it belongs to fails alone.
+        """
+        try:
+            rows = self.lake.read(table, ticker=list(self._chunk), **asked)
+        except StockAssetsError:
+            return None
+        parts = {str(name): part.reset_index(drop=True) for name, part in rows.groupby("ticker")}
+        return {"": rows.iloc[:0]} | parts
 
     def require_makes(self, tables: Iterable[str]) -> None:
         """Refuse rows of tables that the asset does not declare to make.

@@ -30,6 +30,7 @@ class Made:
         notes: what people look at: metadata of the asset.
         marks: numbers that sensors act on, by name; 0 marks nothing.
         status: what the ticker is from now on: fetched or ok; None: as it was.
+        unchanged: schemes whose rows are stored already, as they are, and need not be written again.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -37,6 +38,7 @@ class Made:
     notes: Mapping[str, Any] = field(default_factory=dict)
     marks: Mapping[str, int] = field(default_factory=dict)
     status: str | None = None
+    unchanged: tuple[str, ...] = ()
 
 
 class OneTicker:

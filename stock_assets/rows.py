@@ -1,6 +1,6 @@
 """Writing what bodies made: refused whole or stored whole, append-only tables in one file for many tickers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -31,8 +31,13 @@ class Rows:
         self.n = dict.fromkeys((output.key for output in outputs), 0)
         self._waiting: dict[str, list[pd.DataFrame]] = {}
 
-    def keep(self, ticker: str, tables: Mapping[str, pd.DataFrame]) -> None:
+    def keep(self, ticker: str, tables: Mapping[str, pd.DataFrame], *, unchanged: Collection[str] = ()) -> None:
         """Write a ticker's rows; those of append-only tables wait for `append_kept`.
+
+        Args:
+            ticker: whose rows they are.
+            tables: table → rows.
+            unchanged: schemes whose rows are stored already, as they are.
 
         Raises:
             ContractViolation, UndeclaredAccess: the rows do not fit; nothing was written.
@@ -41,7 +46,7 @@ class Rows:
         for output in self._outputs:
             rows = tables[output.table]
             if not TABLES[output.table].append_only:
-                self._write(output, ticker, rows)
+                self._write(output, ticker, rows, unchanged)
             self.n[output.key] += len(rows)
         for name, rows in tables.items():
             if TABLES[name].append_only and len(rows):
@@ -67,12 +72,13 @@ class Rows:
                     f"{output.key} made rows of scheme {schemes}", cure="name the scheme where the asset is declared"
                 )
 
-    def _write(self, output: Output, ticker: str, rows: pd.DataFrame) -> None:
+    def _write(self, output: Output, ticker: str, rows: pd.DataFrame, unchanged: Collection[str]) -> None:
         partition = self._partition(output.table, ticker)
         if not output.schemes:
             self._lake.write(output.table, rows, **partition)
         for scheme in output.schemes:  # a scheme without rows is emptied
-            self._lake.write(output.table, rows[rows["scheme"] == scheme], **partition, scheme=scheme)
+            if scheme not in unchanged:
+                self._lake.write(output.table, rows[rows["scheme"] == scheme], **partition, scheme=scheme)
 
     def _partition(self, table: str, ticker: str) -> dict[str, str]:
         is_of_a_model = "model" in TABLES[table].partition_by

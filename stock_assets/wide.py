@@ -184,7 +184,7 @@ class Step:
         waiting[talk.one.ticker] = _Talk(talk.one, talk.body, units)
 
     def _keep(self, one: OneTicker, made: Made) -> None:
-        self.rows.keep(one.ticker, made.tables)
+        self.rows.keep(one.ticker, made.tables, unchanged=made.unchanged)
         self._made[one.ticker] = replace(made, tables={})  # rows are in memory no longer than it takes to write them
 
     @contextmanager

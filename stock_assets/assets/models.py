@@ -48,7 +48,12 @@ def build_model_asset(model: type[Forecaster]) -> Declaration:
             if updated.n_outdated:
                 one.say(f"{updated.n_outdated} predictions were of another history or fit and are made again")
             notes = {"sessions_predicted": updated.n_asked, "predictions_outdated": updated.n_outdated}
-            return Made({"predictions": updated.predictions}, findings, notes | prediction_notes(updated.predictions))
+            return Made(
+                {"predictions": updated.predictions},
+                findings,
+                notes | prediction_notes(updated.predictions),
+                unchanged=(HOLDOUT,) if updated.is_holdout_kept else (),
+            )
         found = yield from searching(
             model_settings.forecaster(model.name),
             history,

@@ -28,11 +28,13 @@ class Updated:
         predictions: all rows of table `predictions` of the schemes holdout and live.
         n_asked: sessions that a fit was asked about.
         n_outdated: stored rows that did not hold any more: made by another fit or from other bars.
+        is_holdout_kept: whether the rows of validation and test are those that are stored.
     """
 
     predictions: pd.DataFrame
     n_asked: int
     n_outdated: int
+    is_holdout_kept: bool
 
 
 def updating(
@@ -71,9 +73,10 @@ def updating(
     is_later = (history["session"] > pd.Timestamp(trained.final.manifest.train_end)).to_numpy()
     new = np.flatnonzero(is_later & np.isnan(published))
     start = _first_needed(model, new)
-    units = {"final": AskUnit(store.packed(ticker, model, trained.final.manifest.version), history.iloc[start:])}
-    if not len(new):
-        units = {}
+    is_kept = scored is not None
+    units = {}
+    if len(new):
+        units["final"] = AskUnit(store.packed(ticker, model, trained.final.manifest.version), history.iloc[start:])
     if scored is None:
         units["evaluated"] = AskUnit(store.packed(ticker, model, trained.evaluated.manifest.version), history)
     said = dict(zip(units, (yield list(units.values())), strict=True)) if units else {}
@@ -87,7 +90,7 @@ def updating(
     live = predict_live(trained.final, history, ticker=ticker, following=following, published=published)
     n_asked = len(new) + (len(asked) if "evaluated" in said else 0)
     table = pd.concat([part for part in (scored, live) if len(part)] or [live], ignore_index=True)
-    return Updated(table, n_asked, len(stored) - len(holds))
+    return Updated(table, n_asked, len(stored) - len(holds), is_kept)
 
 
 def _holding(stored: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def test_a_scaler_fitted_on_all_rows_is_caught_by_name(network, garch_history) -
     honest = network.evaluated
     everything = MinMaxScaler.fit(cut_windows(garch_history, honest.fitted.forecaster.window, "log_return"))
     kept = honest.fitted.unpacked
-    leaky = NetworkFitted(kept.forecaster, kept.network, everything, kept.output, kept.losses)
+    leaky = NetworkFitted(kept.forecaster, kept.weights, everything, kept.output, kept.losses)
     found = examine_scales([network.final, replace(honest, fitted=leaky)], garch_history)
     assert (found.name, found.passed) == ("scaler_provenance", False)
     assert found.message.startswith("scales are not those of the training rows: inputs of the evaluated fit by ")

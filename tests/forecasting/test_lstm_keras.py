@@ -121,18 +121,34 @@ def test_rows_with_fewer_than_sixty_sessions_are_not_predicted(garch_history, fi
 
 def test_the_stored_model_is_plain_keras_and_predicts_the_same(tmp_path, garch_history, fitted):
     fitted.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.json", "network.keras", "scalers.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "losses.json",
+        "network.keras",
+        "scalers.json",
+        "weights.npz",
+    ]
     config = zipfile.ZipFile(tmp_path / "network.keras").read("config.json").decode()
     assert "stock_assets" not in config  # nothing of ours is needed to read it
     loaded = LstmKeras.load(tmp_path, json.loads(json.dumps(fitted.forecaster.settings())))
     np.testing.assert_array_equal(loaded.predict(garch_history), fitted.predict(garch_history))
     assert loaded.forecaster == fitted.forecaster
+    # A fit from before weights were kept as arrays has Keras' own file alone.
+    (tmp_path / "weights.npz").unlink()
+    older = LstmKeras.load(tmp_path, fitted.forecaster.settings())
+    np.testing.assert_array_equal(older.predict(garch_history), fitted.predict(garch_history))
+
+
+def test_the_arrays_say_what_keras_says(garch_history):
+    network = LstmKeras(seed=4).make_network(np.zeros(1, np.float32))
+    x = np.random.default_rng(2).random((700, 60, 6), np.float32) * 3 - 1  # some are far outside what is usual
+    np.testing.assert_allclose(network.weights().predict(x), network.predict(x), rtol=0, atol=1e-6)
 
 
 def test_a_stored_model_that_carries_code_is_refused(tmp_path, fitted):
     import keras
 
     fitted.save(tmp_path)
+    (tmp_path / "weights.npz").unlink()  # else Keras' file is not even looked at
     hostile = keras.Sequential([keras.Input((60, 6)), keras.layers.Lambda(lambda x: x[:, 0, :1])])
     hostile.save(tmp_path / "network.keras")
     with pytest.raises(ValueError, match="unsafe"):

@@ -99,7 +99,12 @@ def test_rows_for_stopping_change_no_scaler(learned, fitted):
 
 def test_stored_weights_hold_no_code_and_predict_the_same(tmp_path, garch_history, fitted):
     fitted.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.json", "scalers.json", "weights.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "losses.json",
+        "scalers.json",
+        "weights.npz",
+        "weights.pt",
+    ]
     pickled = zipfile.ZipFile(tmp_path / "weights.pt").read("weights/data.pkl")
     assert b"_rebuild_tensor_v2" in pickled
     assert b"stock_assets" not in pickled
@@ -107,6 +112,17 @@ def test_stored_weights_hold_no_code_and_predict_the_same(tmp_path, garch_histor
     loaded = LstmPytorch.load(tmp_path, settings)
     np.testing.assert_array_equal(loaded.predict(garch_history), fitted.predict(garch_history))
     assert loaded.forecaster == fitted.forecaster
+    # A fit from before weights were kept as arrays has PyTorch's own file alone.
+    (tmp_path / "weights.npz").unlink()
+    older = LstmPytorch.load(tmp_path, settings)
+    np.testing.assert_array_equal(older.predict(garch_history), fitted.predict(garch_history))
+
+
+def test_the_arrays_say_what_pytorch_says(garch_history):
+    network = LstmPytorch(seed=4).make_network(np.zeros(1, np.float32))
+    x = np.random.default_rng(2).random((700, 60, 6), np.float32) * 3 - 1  # some are far outside what is usual
+    np.testing.assert_allclose(network.weights().predict(x), network.predict(x), rtol=0, atol=1e-6)
+    assert network.weights().predict(x[:0]).shape == (0,)
 
 
 def test_the_price_target_learns_levels_and_answers_in_log_returns(garch_history, learned):

@@ -1,13 +1,16 @@
 """What the tree models share and what each learns."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import skops.io
+from sklearn.ensemble import RandomForestRegressor
 
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models._tabular import LAGS, training_table
-from stock_assets.forecasting.models.random_forest import RandomForest
+from stock_assets.forecasting.models.random_forest import RandomForest, Trees
 from stock_assets.forecasting.models.xgboost import XGBoost
 from tests.synthetic import ar1_bars
 
@@ -103,3 +106,25 @@ def test_the_reference_formulation_follows_the_levels_it_has_seen(model, history
     errors = fitted.predict(learned)[20:] - learned["target_log_return"].to_numpy()[20:]
     # Library-like settings know their training rows nearly by heart; held back ones miss levels by several per cent.
     assert np.sqrt(np.mean(errors**2)) < 0.01
+
+
+def test_a_forest_says_as_arrays_what_scikit_learn_says_to_the_last_bit(garch_history, tmp_path):
+    for settings in ({}, {"target": "price"}):
+        forecaster = RandomForest(n_estimators=20, **settings)
+        table = training_table(garch_history.iloc[:500], forecaster.target)
+        frame = pd.DataFrame(table.inputs, columns=list(table.columns))
+        theirs = RandomForestRegressor(
+            n_estimators=20,
+            max_depth=forecaster.max_depth or None,
+            min_samples_leaf=forecaster.min_leaf_share or 1,
+            max_features=forecaster.max_features,
+            random_state=0,
+        ).fit(frame, table.labels)
+        ours = Trees.of(theirs)
+        np.testing.assert_array_equal(ours.predict(table.inputs), theirs.predict(frame))
+        np.testing.assert_array_equal(ours.predict(table.inputs[-1:]), theirs.predict(frame[-1:]))
+        # A fit from before forests were plain arrays has scikit-learn's own, written with skops.
+        skops.io.dump(theirs, tmp_path / "model.skops")
+        older = RandomForest.load(tmp_path, forecaster.settings())
+        new = forecaster.fit(garch_history.iloc[:500])
+        np.testing.assert_array_equal(older.predict(garch_history), new.predict(garch_history))

@@ -16,6 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stock_assets.forecasting.models._base import Fitted, Floats, Forecaster, Losses, Progress
+from stock_assets.forecasting.models._inference import FILE as WEIGHTS_FILE
+from stock_assets.forecasting.models._inference import Singles, Weights
 from stock_assets.forecasting.models._windows import (
     MinMaxScaler,
     cut_windows,
@@ -24,7 +26,6 @@ from stock_assets.forecasting.models._windows import (
     to_log_return,
 )
 
-Singles = NDArray[np.float32]
 _CONTEXT = 60
 _SCALERS_FILE = "scalers.json"
 _REPORT_EVERY = 5  # epochs
@@ -48,8 +49,11 @@ class Network(Protocol):
     def restore(self, weights: Any) -> None:
         """Put the weights of a snapshot back."""
 
+    def weights(self) -> Weights:
+        """The weights as plain arrays."""
+
     def save(self, folder: Path) -> None:
-        """Write the weights in a format that is read without running code."""
+        """Write the framework's own file, for people who want to go on with it there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +114,7 @@ class NetworkForecaster(Forecaster):
         losses = train(
             network, (x[learning], y[learning]), (x[stopping], y[stopping]), settings=self, progress=progress
         )
-        return NetworkFitted(self, network, inputs, output, losses)
+        return NetworkFitted(self, network.weights(), inputs, output, losses, network)
 
     def standardisation(self, history: pd.DataFrame) -> Mapping[str, Floats]:
         """Lowest and highest input and label of the rows learned from."""
@@ -128,25 +132,39 @@ class NetworkForecaster(Forecaster):
         scalers = json.loads((folder / _SCALERS_FILE).read_text(encoding="utf-8"))
         inputs, output = MinMaxScaler.from_json(scalers["inputs"]), MinMaxScaler.from_json(scalers["output"])
         losses = Losses.from_files({path.name: path.read_bytes() for path in folder.glob("*.json")}) or Losses((), ())
-        return NetworkFitted(forecaster, forecaster.load_network(folder), inputs, output, losses)
+        if (folder / WEIGHTS_FILE).exists():
+            return NetworkFitted(forecaster, Weights.load(folder), inputs, output, losses)
+        # A fit from before weights were kept as arrays has them in the framework's file alone.
+        return NetworkFitted(forecaster, forecaster.load_network(folder).weights(), inputs, output, losses)
 
     @abstractmethod
     def load_network(self, folder: Path) -> Network:
-        """The weights that `Network.save` wrote."""
+        """The network that `Network.save` wrote, read without running code."""
 
 
 class NetworkFitted(Fitted):
-    """A trained network with its scalers."""
+    """A trained network with its scalers.
+
+    Args:
+        forecaster: its hyper-parameters.
+        weights: what was learned.
+        inputs: scaler of the windows.
+        output: scaler of the labels.
+        losses: of every epoch.
+        network: as its framework has it, right after the fit; None where it was read from files.
+    """
 
     def __init__(
         self,
         forecaster: NetworkForecaster,
-        network: Network,
+        weights: Weights,
         inputs: MinMaxScaler,
         output: MinMaxScaler,
         losses: Losses,
+        network: Network | None = None,
     ) -> None:
         self.forecaster: NetworkForecaster = forecaster
+        self.weights = weights
         self.network = network
         self.inputs = inputs
         self.output = output
@@ -158,7 +176,7 @@ class NetworkFitted(Fitted):
         predicted = np.full(len(history), np.nan)
         windows = cut_windows(history, window, target)
         if len(windows):
-            scaled = self.network.predict(self.inputs.scale(windows).astype(np.float32))
+            scaled = self.weights.predict(self.inputs.scale(windows).astype(np.float32))
             outputs = self.output.restore(scaled[:, np.newaxis])[:, 0]
             adj_close = history["adj_close"].to_numpy(np.float64)[window - 1 :]
             predicted[window - 1 :] = to_log_return(outputs, adj_close, target)
@@ -169,12 +187,14 @@ class NetworkFitted(Fitted):
         return _as_arrays(self.inputs, self.output)
 
     def save(self, folder: Path) -> None:
-        """Write scalers and losses as JSON and the weights in the framework's own format."""
+        """Write scalers and losses as JSON, the weights as arrays, and the framework's own file."""
         scalers = {"inputs": self.inputs.to_json(), "output": self.output.to_json()}
         (folder / _SCALERS_FILE).write_text(json.dumps(scalers, indent=1), encoding="utf-8")
         for name, content in self.losses.to_files().items():
             (folder / name).write_text(content, encoding="utf-8")
-        self.network.save(folder)
+        self.weights.save(folder)
+        if self.network is not None:
+            self.network.save(folder)
 
 
 def _scalers(windows: Floats, label: Floats) -> tuple[MinMaxScaler, MinMaxScaler]:

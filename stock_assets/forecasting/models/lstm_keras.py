@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stock_assets.forecasting.models._base import Floats
-from stock_assets.forecasting.models._network import NetworkForecaster, Singles
+from stock_assets.forecasting.models._inference import Singles, Weights
+from stock_assets.forecasting.models._network import NetworkForecaster
 from stock_assets.forecasting.models._tensorflow import start_keras
 from stock_assets.forecasting.models._windows import INPUTS
 
@@ -73,6 +74,10 @@ class _KerasNetwork:
     def restore(self, weights: list[Singles]) -> None:
         """See `Network.restore`."""
         self.model.set_weights(weights)
+
+    def weights(self) -> Weights:
+        """See `Network.weights`; Keras has the gates in the same order."""
+        return Weights(*(np.asarray(weight, np.float32) for weight in self.model.get_weights()))
 
     def save(self, folder: Path) -> None:
         """See `Network.save`."""

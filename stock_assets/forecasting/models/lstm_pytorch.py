@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stock_assets.forecasting.models._base import Floats
-from stock_assets.forecasting.models._network import NetworkForecaster, Singles
+from stock_assets.forecasting.models._inference import Singles, Weights
+from stock_assets.forecasting.models._network import NetworkForecaster
 from stock_assets.forecasting.models._windows import INPUTS
 
 if TYPE_CHECKING:
@@ -118,6 +119,23 @@ class _TorchNetwork:
     def restore(self, weights: dict[str, "torch.Tensor"]) -> None:
         """See `Network.restore`."""
         self.layers.load_state_dict(weights)
+
+    def weights(self) -> Weights:
+        """See `Network.weights`; PyTorch has the gates in the same order, and two biases that are added."""
+        of = {name: weight.detach().numpy().copy() for name, weight in self.layers.state_dict().items()}
+        biases = [of[f"{name}.bias_ih_l0"] + of[f"{name}.bias_hh_l0"] for name in ("lstm_1", "lstm_2")]
+        return Weights(
+            kernel_1=of["lstm_1.weight_ih_l0"].T,
+            recurrent_1=of["lstm_1.weight_hh_l0"].T,
+            bias_1=biases[0],
+            kernel_2=of["lstm_2.weight_ih_l0"].T,
+            recurrent_2=of["lstm_2.weight_hh_l0"].T,
+            bias_2=biases[1],
+            dense=of["dense.weight"].T,
+            dense_bias=of["dense.bias"],
+            output=of["output.weight"].T,
+            output_bias=of["output.bias"],
+        )
 
     def save(self, folder: Path) -> None:
         """See `Network.save`."""
