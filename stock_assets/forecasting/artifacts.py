@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,19 @@ def _check_libraries(folder: Path, manifest: Manifest) -> None:
 
 def _hashes(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if not path.is_dir() and path != folder / _MANIFEST)
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path.relative_to(folder).as_posix(): _hash(path, _signature(path)) for path in files}
+
+
+def _signature(path: Path) -> tuple[int, int, int]:
+    """What tells one content of a file from another: whoever replaces a file makes a new inode."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=20_000)
+def _hash(path: Path, _: tuple[int, int, int]) -> str:
+    """Hash of a file, computed once for each content: an ensemble asks for its members' files again."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -10,21 +10,17 @@ so the value of a session is the same bit for bit whatever other rows and ticker
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from stock_assets.forecasting.errors import TooFewRows
-from stock_assets.forecasting.findings import Finding
 
 if TYPE_CHECKING:
     import duckdb
 
 WARM_UP = 60
 """Sessions at the start of a ticker that are inputs only and have no row in `features`."""
-_RECOMPUTED = 5  # sessions of a look-ahead check: a leak shows in nearly every row, so a few are enough
 
 
 @dataclass(frozen=True)
@@ -232,60 +228,3 @@ def compute_features(prices: pd.DataFrame) -> pd.DataFrame:
 def _computed(connection: "duckdb.DuckDBPyConnection", prices: pd.DataFrame) -> pd.DataFrame:
     connection.register("prices", prices)
     return connection.execute(f"{features_sql('prices')} ORDER BY ticker, session").df()
-
-
-def check_features(features: pd.DataFrame, prices: pd.DataFrame) -> list[Finding]:
-    """Check one ticker's features against the prices they came from.
-
-    Args:
-        features: rows of table `features` of one ticker.
-        prices: its rows of table `prices`.
-
-    Returns:
-        One finding per rule that is broken: every value is finite; there is exactly one row per session after the
-        warm-up; and a few sessions spread over the history, computed again from prices that end there, are equal to the
-        last bit (no look-ahead).
-    """
-    names = [feature.name for feature in FEATURES]
-    bars = prices.sort_values("session", ignore_index=True)
-    rows = features.sort_values("session", ignore_index=True)
-    known = rows[rows["session"].isin(bars["session"].iloc[WARM_UP:])]
-    spread = known.iloc[np.unique(np.linspace(0, len(known) - 1, _RECOMPUTED).astype(int))] if len(known) else known
-    faults = (
-        ("features_finite", "features that are not finite", _not_finite(rows, names)),
-        ("features_complete", "sessions that are missing, unknown or twice", _not_complete(rows, bars)),
-        ("features_causal", "features that change when later bars are left out", _not_causal(spread, bars, names)),
-    )
-    return [
-        Finding(rule, "error", f"{message}: {len(sessions)}, first {sessions[0]}, last {sessions[-1]}", sessions)
-        for rule, message, sessions in faults
-        if sessions
-    ]
-
-
-def _not_finite(rows: pd.DataFrame, names: list[str]) -> tuple[date, ...]:
-    return _dates(rows["session"][~np.isfinite(rows[names].to_numpy(dtype=float)).all(axis=1)])
-
-
-def _not_complete(rows: pd.DataFrame, bars: pd.DataFrame) -> tuple[date, ...]:
-    expected, found = bars["session"].iloc[WARM_UP:], rows["session"]
-    return _dates(pd.concat([expected[~expected.isin(found)], found[~found.isin(expected)], found[found.duplicated()]]))
-
-
-def _not_causal(rows: pd.DataFrame, bars: pd.DataFrame, names: list[str]) -> tuple[date, ...]:
-    import duckdb
-
-    changed = []
-    # One connection, for opening takes longer than asking. But a query for each history: in a common one a formula that
-    # forgets the ticker would find later sessions in the others, and the same value as before.
-    with duckdb.connect() as connection:
-        for session in rows["session"]:
-            again = _computed(connection, bars[bars["session"] <= session])
-            stored = rows.loc[rows["session"] == session, names].to_numpy(dtype=float)
-            if not np.array_equal(again[names].iloc[[-1]].to_numpy(dtype=float), stored[-1:], equal_nan=True):
-                changed.append(session)
-    return _dates(pd.Series(changed, dtype="datetime64[ns]"))
-
-
-def _dates(sessions: pd.Series) -> tuple[date, ...]:
-    return tuple(sorted({session.date() for session in sessions}))

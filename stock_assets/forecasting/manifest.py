@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version as installed_version
 from typing import Any, Literal
 
@@ -114,7 +115,10 @@ def boundaries(history: pd.DataFrame, role: NDArray[np.object_]) -> dict[str, li
 
 def library_versions(names: tuple[str, ...]) -> dict[str, str]:
     """Installed version of each distribution."""
-    return {name: installed_version(name) for name in names}
+    return {name: _version(name) for name in names}
+
+
+_version = cache(installed_version)  # it searches the whole environment
 
 
 def digest(content: Any) -> str:

@@ -239,3 +239,11 @@ def test_a_run_that_names_no_ticker_is_about_all_of_its_market(desk: Desk) -> No
         desk.execute(replace(fetch, market=market, tickers=(), run_config=fetch.run_config | {"resources": resources}))
         assert desk.instance.get_runs(limit=1)[0].status == ended
     assert desk.made("prices") == {"AAPL", "IBM"}
+
+
+def test_new_tickers_whose_source_is_not_there_are_in_the_universe_and_say_why(desk: Desk, tmp_path: Path) -> None:
+    """Bad ones of a run that goes on are seen in the table alone."""
+    outcome = desk.run("NEW-A", "NEW-B", job="fetch", source="csv", csv_dir=str(tmp_path / "gone"))
+    assert outcome.failed.keys() == {"NEW-A", "NEW-B"}
+    assert desk.statuses() == {"NEW-A": "failed", "NEW-B": "failed"}
+    assert all("is not a folder" in line and "--csv-dir" in line for line in outcome.failed.values())

@@ -10,6 +10,7 @@ from stock_assets import health
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.findings import Finding
 from stock_assets.health import Failure
+from stock_assets.resources import Universe
 from tests.assets.conftest import Desk
 from tests.assets.made_up import (
     JOB,
@@ -185,3 +186,11 @@ def test_findings_marks_and_notes_are_told_ticker_by_ticker(desk: Desk) -> None:
     alone = metadata(run(desk, step(body), tickers=["AAA"]), "prices")
     assert alone["last"] == "aaa"
     assert "restated_sessions" not in alone
+
+
+def test_a_step_in_another_process_learns_from_the_table_who_is_out_of_the_run(desk: Desk) -> None:
+    add(desk, "AAA", "BAD")
+    result = run(desk, step(failing(_raise_expected, "BAD")))
+    found = Universe().failures(desk.lake, result.run_id)
+    assert {ticker: failure.line for ticker, failure in found.items()} == {"BAD": SAID["expected"]}
+    assert Universe().failures(desk.lake, "another run") == {}
