@@ -73,6 +73,9 @@ def copy_tickers(home: Path, tickers: list[str]) -> None:
         shutil.copytree(home / "models" / f"ticker={TRAINED}", fits)
         for path in fits.glob("*/*/manifest.json"):
             path.write_text(json.dumps(json.loads(path.read_text()) | {"ticker": ticker}))
+        # Training leaves word of how MLflow's aliases stand; without it each update would ask MLflow.
+        aliases = home / "mlflow" / "aliases"
+        shutil.copyfile(aliases / f"{TRAINED}.json", aliases / f"{ticker}.json")
     Publisher(home).publish()
 
 

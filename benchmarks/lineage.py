@@ -1,9 +1,9 @@
 """The lineage over the same `fit` calls in one bare process: `python -m benchmarks.lineage`.
 
-Default settings and imports on both sides; ours makes features, predictions, ensembles, scores, a champion, forecasts and
-a published database as well, and tracks every fit in MLflow. First for AAPL on the bundled bars, then for 20 simulated
-tickers in one run; the bare process is measured with one and with three tickers, and the 20 are reckoned from them, for
-it does one after the other. Budgets: 0.85 × for one ticker and 0.6 × for 20, by the clock on two cores.
+Default settings and imports on both sides; ours makes features, predictions, ensembles, scores, a champion, forecasts
+and a published database as well, and tracks every fit in MLflow. First for AAPL on the bundled bars, then for 20
+simulated tickers in one run; the bare process is measured with one and with three tickers, and the 20 are reckoned from
+them, for it does one after the other. Budgets: 0.85 × for one ticker and 0.6 × for 20, by the clock on two cores.
 """
 
 import argparse

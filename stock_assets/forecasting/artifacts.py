@@ -147,8 +147,11 @@ class ArtifactStore:
         ensemble = discover_ensembles().get(manifest.model)
         if ensemble is None:
             return self._packed(folder, manifest)
-        members = [self.load(manifest.ticker, name, version) for name, version in manifest.parents.items()]
-        return FittedEnsemble.load(folder, ensemble(**manifest.settings), members)
+
+        def find() -> list[StoredModel]:
+            return [self.load(manifest.ticker, name, version) for name, version in manifest.parents.items()]
+
+        return FittedEnsemble.load(folder, ensemble(**manifest.settings), find)
 
     def _packed(self, folder: Path, manifest: Manifest) -> Packed:
         own = sorted(manifest.files.keys() - {_CALIBRATION, _OUT_OF_FOLD})

@@ -285,7 +285,7 @@ class _Job:
             fit_seconds=0.0,
             files={},
         )
-        fitted = FittedEnsemble(self.ensemble, weights, list(members.values()))
+        fitted = FittedEnsemble(self.ensemble, weights, lambda: list(members.values()))
         return self.store.save(StoredModel(fitted, calibrated.calibration, manifest, calibrated.out_of_fold))
 
 

@@ -6,8 +6,9 @@ combinations", Handbook of Economic Forecasting 1.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -93,12 +94,17 @@ class FittedEnsemble(Fitted):
     Attributes:
         forecaster: the ensemble.
         weights: member → weight.
-        members: their stored fits; loaded only where somebody asks for predictions that are not stored.
+        find: gives their stored fits; asked only where somebody wants predictions that are not stored.
     """
 
     forecaster: Ensemble  # type: ignore[assignment]  # what is shown as the model of a fit
     weights: Mapping[str, float]
-    members: "Sequence[StoredModel]" = field(default=(), compare=False, repr=False)
+    find: "Callable[[], Sequence[StoredModel]]" = field(compare=False, repr=False)
+
+    @cached_property
+    def members(self) -> "Sequence[StoredModel]":
+        """The stored fits of the members."""
+        return self.find()
 
     def predict(self, history: pd.DataFrame) -> Floats:
         """Weighted mean of the members' published log returns, shape (len(history),); NaN where any has none."""
@@ -109,9 +115,9 @@ class FittedEnsemble(Fitted):
         (folder / _FILE).write_text(json.dumps({"weights": dict(self.weights)}, indent=1))
 
     @classmethod
-    def load(cls, folder: Path, ensemble: Ensemble, members: "Sequence[StoredModel]") -> "FittedEnsemble":
-        """Read what `save` wrote; the members are read and checked by the store."""
-        return cls(ensemble, json.loads((folder / _FILE).read_text())["weights"], members)
+    def load(cls, folder: Path, ensemble: Ensemble, find: "Callable[[], Sequence[StoredModel]]") -> "FittedEnsemble":
+        """Read what `save` wrote; the members are checked by the store, and read when somebody wants them."""
+        return cls(ensemble, json.loads((folder / _FILE).read_text())["weights"], find)
 
 
 def weighted_mean(weights: Mapping[str, float], published: "Mapping[str, Floats] | pd.DataFrame") -> Floats:
