@@ -3,6 +3,8 @@
 Fits are content-addressed, so a rerun skips what is done. A daily update makes the predictions alone and fits nothing.
 """
 
+import pandas as pd
+
 from stock_assets.assets._fits import check, fit_notes, fit_outputs, fit_rows, predict, prediction_notes
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
@@ -10,7 +12,7 @@ from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.models import BENCHMARK, Forecaster, discover
 from stock_assets.forecasting.splits import HOLDOUT, LIVE
 from stock_assets.forecasting.training import training
-from stock_assets.forecasting.tuning import searching, train_rows
+from stock_assets.forecasting.tuning import Found, searching, train_rows
 from stock_assets.forecasting.units import Steps
 from stock_assets.forecasting.updating import updating
 from stock_assets.lineage import Declaration, lineage_asset
@@ -35,27 +37,10 @@ def build_model_asset(model: type[Forecaster]) -> Declaration:
         splits = one.read("splits")
         history = build_history(one.read("prices"), one.read("features"))
         if not one.makes("models"):
-            updated = yield from updating(
-                one.read("predictions", scheme=[HOLDOUT, LIVE]),
-                history,
-                splits,
-                ticker=one.ticker,
-                model=model.name,
-                calendar=one.calendar,
-                store=one.store,
-            )
-            findings = check(one, model.name, updated.predictions, splits)
-            if updated.n_outdated:
-                one.say(f"{updated.n_outdated} predictions were of another history or fit and are made again")
-            notes = {"sessions_predicted": updated.n_asked, "predictions_outdated": updated.n_outdated}
-            return Made(
-                {"predictions": updated.predictions},
-                findings,
-                notes | prediction_notes(updated.predictions),
-                unchanged=(HOLDOUT,) if updated.is_holdout_kept else (),
-            )
+            return (yield from _update(one, model.name, history, splits))
+        forecaster = model_settings.forecaster(model.name)
         found = yield from searching(
-            model_settings.forecaster(model.name),
+            forecaster,
             history,
             train_rows(history, splits),
             ticker=one.ticker,
@@ -63,27 +48,53 @@ def build_model_asset(model: type[Forecaster]) -> Declaration:
             store=one.store,
             progress=one.say,
         )
-        with track_fit(tracking.store, one.context, ticker=one.ticker, model=model.name, warn=one.warn) as tracked:
-            trained, answered = yield from training(
-                found.forecaster,
-                history,
-                splits,
-                ticker=one.ticker,
-                store=one.store,
-                now=clock.now,
-                progress=one.say,
-                starting=tracked.begin,
-            )
-            table, findings = predict(one, trained, answered, history, splits)
-            tracked.record(trained, table, one.store)
-        tables = {
-            "models": fit_rows(one, model.name, trained, tracked.run_id),
-            "predictions": table,
-            "tuning_trials": found.trials,
-        }
-        return Made(tables, findings, {**fit_notes(trained), **tracked.metadata(), **prediction_notes(table)})
+        return (yield from _train(one, found, history, splits, clock, tracking))
 
     return fitted
+
+
+def _update(one: OneTicker, name: str, history: pd.DataFrame, splits: pd.DataFrame) -> Steps[Made]:
+    """A day's predictions from the fits in use."""
+    stored = one.read("predictions", scheme=[HOLDOUT, LIVE])
+    updated = yield from updating(
+        stored, history, splits, ticker=one.ticker, model=name, calendar=one.calendar, store=one.store
+    )
+    findings = check(one, name, updated.predictions, splits)
+    if updated.n_outdated:
+        one.say(f"{updated.n_outdated} predictions were of another history or fit and are made again")
+    notes = {"sessions_predicted": updated.n_asked, "predictions_outdated": updated.n_outdated}
+    return Made(
+        {"predictions": updated.predictions},
+        findings,
+        notes | prediction_notes(updated.predictions),
+        unchanged=(HOLDOUT,) if updated.is_holdout_kept else (),
+    )
+
+
+def _train(
+    one: OneTicker, found: Found, history: pd.DataFrame, splits: pd.DataFrame, clock: Clock, tracking: Tracking
+) -> Steps[Made]:
+    """Both fits with the settings found, what they say, and the word of it to MLflow."""
+    name = found.forecaster.name
+    with track_fit(tracking.store, one.context, ticker=one.ticker, model=name, warn=one.warn) as tracked:
+        trained, answered = yield from training(
+            found.forecaster,
+            history,
+            splits,
+            ticker=one.ticker,
+            store=one.store,
+            now=clock.now,
+            progress=one.say,
+            starting=tracked.begin,
+        )
+        table, findings = predict(one, trained, answered, history, splits)
+        tracked.record(trained, table, one.store)
+    tables = {
+        "models": fit_rows(one, name, trained, tracked.run_id),
+        "predictions": table,
+        "tuning_trials": found.trials,
+    }
+    return Made(tables, findings, {**fit_notes(trained), **tracked.metadata(), **prediction_notes(table)})
 
 
 model_assets = [build_model_asset(model) for model in discover().values()]

@@ -63,6 +63,7 @@ _EXAMPLES = """Examples:
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 # Typer carries its own copy of Click and re-exports only this child of Click's `UsageError`.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
@@ -75,9 +76,10 @@ _MACHINE_TROUBLE = frozenset(
 def main() -> None:
     """Entry point of the console script."""
     code = run(sys.argv[1:])
-    if "tensorflow" not in sys.modules:
+    if code != EXIT_INTERRUPTED and "tensorflow" not in sys.modules:
         sys.exit(code)
-    # With TensorFlow loaded, DuckDB's binding prints pages about its own types while modules are torn down.
+    # With TensorFlow loaded, or half a library after Ctrl-C, DuckDB's binding prints pages about its own types while
+    # modules are torn down; and threads that Ctrl-C left at work may abort the process then.
     atexit._run_exitfuncs()
     sys.stderr.flush()
     os._exit(code)

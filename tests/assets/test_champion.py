@@ -100,8 +100,9 @@ def test_settings_that_come_back_are_used_and_said_again(own_desk: Desk) -> None
     log = desk.lake.read("forecasts", model="xgboost").sort_values("created_at")
     assert log["model_version"].tolist() == [first, second, first]
     assert len(desk.lake.read("models", model="xgboost", kind="final")) == 2
-    walks = desk.lake.read("forecasts", model="random_walk")
-    assert desk.lake.read("champion")["model_version"].iloc[-1] == walks["model_version"].iloc[-1]
+    walks = desk.lake.read("forecasts", model="random_walk").sort_values("created_at")
+    newest = desk.lake.read("champion").sort_values("decided_at")
+    assert newest["model_version"].iloc[-1] == walks["model_version"].iloc[-1]
 
     made_with(seed=0, target="price")
     decisions = desk.lake.read("champion").sort_values("decided_at")
