@@ -17,9 +17,9 @@ from stock_assets.assets.pooled_evaluation import pooled_evaluation
 from stock_assets.assets.prices import prices, raw_prices
 from stock_assets.assets.splits import splits
 from stock_assets.assets.volatility import volatility
+from stock_assets.building import build_assets
 from stock_assets.clock import Clock
 from stock_assets.jobs import JOBS
-from stock_assets.lineage import build_assets
 from stock_assets.resources import BacktestSettings, ModelSettings, PriceSource, Tracking, Universe, Warehouse
 from stock_assets.schedules import SCHEDULES, upkeep
 from stock_assets.sensors import SENSORS

@@ -1,10 +1,9 @@
 """What an asset declares: the tables it makes and the tables it reads. Its dependencies, schemas and checks follow.
 
-What belongs here: declarations and what Dagster is told of them. What does not: running a body over the tickers of a
-run (`wide.py`), and the bodies (`assets/`).
+What belongs here: declarations. What does not: Dagster's definitions made of them (`building.py`), running a body over
+the tickers of a run (`wide.py`), and the bodies (`assets/`).
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,11 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from stock_assets.checks import check_specs
 from stock_assets.errors import StockAssetsError
-from stock_assets.partitions import MARKETS
-from stock_assets.resources import Universe, Warehouse
-from stock_assets.workers import Workers
 from storage.tables import TABLES
 
 OWNERS = ["team:forecasting"]
@@ -132,75 +127,6 @@ def lineage_asset(
         )
 
     return declare
-
-
-def build_assets(declarations: Sequence[Declaration]) -> list[dg.AssetsDefinition]:
-    """Dagster's definitions of a lineage: who reads a table depends on everybody who writes it."""
-    return [_build(declaration, declarations) for declaration in declarations]
-
-
-def _build(declaration: Declaration, lineage: Sequence[Declaration]) -> dg.AssetsDefinition:
-    from stock_assets.wide import make
-
-    resources = {
-        name: parameter.annotation
-        for name, parameter in list(inspect.signature(declaration.body).parameters.items())[1:]
-    }
-
-    if inspect.isgeneratorfunction(declaration.body):
-        resources["workers"] = Workers
-
-    def step(context: dg.AssetExecutionContext, **given: Any) -> Iterator[dg.MaterializeResult[None]]:
-        with in_one_line():
-            yield from make(declaration, context, **given)
-
-    # Dagster finds the resources of a step by the names and types of its parameters.
-    wanted = {"context": dg.AssetExecutionContext, "warehouse": Warehouse, "universe": Universe, **resources}
-    step.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
-            for name, kind in wanted.items()
-        ]
-    )
-    step.__annotations__ = dict(wanted)
-    specs = [_spec(declaration, output, lineage) for output in declaration.outputs]
-    return dg.multi_asset(
-        name=declaration.stage.replace("/", "__"),
-        specs=specs,
-        check_specs=[check for output in declaration.outputs for check in check_specs(output.key)],
-        partitions_def=MARKETS,
-        can_subset=declaration.is_divisible,
-    )(step)
-
-
-def _spec(declaration: Declaration, output: Output, lineage: Sequence[Declaration]) -> dg.AssetSpec:
-    table = TABLES[output.table]
-    return dg.AssetSpec(
-        output.asset_key,
-        deps=sorted(_upstream(declaration, output, lineage)),
-        group_name=output.group,
-        kinds={"duckdb", *declaration.kinds},
-        owners=OWNERS,
-        description=output.description,
-        metadata={
-            "table": output.table,
-            "dagster/column_schema": column_schema(output.table),
-            "key": ", ".join(table.key),
-            **({"schemes": list(output.schemes)} if output.schemes else {}),
-        },
-    )
-
-
-def _upstream(declaration: Declaration, output: Output, lineage: Sequence[Declaration]) -> set[dg.AssetKey]:
-    own = declaration.outputs[: declaration.outputs.index(output)]
-    others = {
-        other.asset_key
-        for step in lineage
-        if step is not declaration
-        for other in step.outputs
-        if any(read.is_of(other, step.model) for read in declaration.reads)
-    }
-    return others | {earlier.asset_key for earlier in own}
 
 
 @contextmanager

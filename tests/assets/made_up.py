@@ -7,8 +7,9 @@ import dagster as dg
 
 from stock_assets import health
 from stock_assets.bodies import Made, OneTicker
+from stock_assets.building import build_assets
 from stock_assets.errors import StockAssetsError
-from stock_assets.lineage import Body, Declaration, Output, build_assets, lineage_asset
+from stock_assets.lineage import Body, Declaration, Output, lineage_asset
 from stock_assets.resources import Universe, Warehouse
 from stock_assets.workers import Workers
 from tests.assets.conftest import Desk
