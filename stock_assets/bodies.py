@@ -4,7 +4,7 @@ What belongs here: the view of one ticker, or of several for a vectorised body. 
 tickers of a run (`wide.py`), and which tables they may touch (`access.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +87,14 @@ class OneTicker:
     def is_alone(self) -> bool:
         """Whether the run is about this ticker only: then people look at what it says of itself."""
         return self._step.n_asked == 1
+
+    def pictures(self, **draw: Callable[[], str]) -> dict[str, dg.MetadataValue]:
+        """What people look at in Markdown, drawn only where the run is about this ticker alone: of many nobody sees it.
+
+        Args:
+            draw: name → what gives the Markdown.
+        """
+        return {name: dg.MetadataValue.md(markdown()) for name, markdown in draw.items()} if self.is_alone else {}
 
     @property
     def home(self) -> Path:

@@ -47,14 +47,12 @@ def fit_rows(one: OneTicker, name: str, trained: Trained, mlflow_run_id: str | N
     return table
 
 
-def fit_notes(trained: Trained) -> dict[str, Any]:
+def fit_notes(one: OneTicker, trained: Trained) -> dict[str, Any]:
     """Both fits, as people look at them."""
     rows = describe(trained)
     shown = rows.set_index("kind")[["version", "train_start", "train_end", "n_train", "fit_seconds"]]
-    return {
-        "fits": dg.MetadataValue.md(shown.T.to_markdown()),
-        "hyper_parameters": dg.MetadataValue.text(str(rows["hyper_parameters"].iloc[-1])),
-    }
+    hyper_parameters = dg.MetadataValue.text(str(rows["hyper_parameters"].iloc[-1]))
+    return {**one.pictures(fits=shown.T.to_markdown), "hyper_parameters": hyper_parameters}
 
 
 def predict(
@@ -80,9 +78,9 @@ def check(one: OneTicker, name: str, table: pd.DataFrame, splits: pd.DataFrame) 
     return findings
 
 
-def prediction_notes(table: pd.DataFrame) -> dict[str, Any]:
+def prediction_notes(one: OneTicker, table: pd.DataFrame) -> dict[str, Any]:
     """How many rows there are, and the newest."""
-    return {
-        "rows_by_role": dg.MetadataValue.md(table["role"].value_counts().to_frame("rows").to_markdown()),
-        "newest": dg.MetadataValue.md(table.tail(1).T.to_markdown()),
-    }
+    return one.pictures(
+        rows_by_role=lambda: table["role"].value_counts().to_frame("rows").to_markdown(),
+        newest=table.tail(1).T.to_markdown,
+    )

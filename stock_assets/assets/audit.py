@@ -1,6 +1,5 @@
 """Whether anything could have seen the future. Slow for networks, so not daily: after a backtest, or when asked for."""
 
-import dagster as dg
 import pandas as pd
 
 from stock_assets.bodies import Made, OneTicker
@@ -38,9 +37,7 @@ def audit_asset(one: OneTicker, clock: Clock) -> Made:
         progress=one.say,
     )
     shown = table[["subject", "name", "kind", "passed", "message"]]
-    return Made(
-        {"audit": table}, as_findings(table), notes={"audit": dg.MetadataValue.md(shown.to_markdown(index=False))}
-    )
+    return Made({"audit": table}, as_findings(table), notes=one.pictures(audit=lambda: shown.to_markdown(index=False)))
 
 
 def _fits(store: ArtifactStore, ticker: str, model: str, folds: pd.DataFrame) -> list[StoredModel]:

@@ -1,7 +1,5 @@
 """Whether the intervals keep their promise."""
 
-import dagster as dg
-
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.calibration import as_markdown, calibrate, pit_histogram
 from stock_assets.forecasting.evaluation import on_current_splits, on_equal_folds
@@ -32,5 +30,5 @@ def calibration(one: OneTicker) -> Made:
     table = calibrate(predictions, one.read("prices"))
     return Made(
         {"calibration": table, "pit_histogram": pit_histogram(predictions)},
-        notes={"intervals_90": dg.MetadataValue.md(as_markdown(table))},
+        notes=one.pictures(intervals_90=lambda: as_markdown(table)),
     )

@@ -1,7 +1,5 @@
 """What trading on the forecasts would have earned."""
 
-import dagster as dg
-
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.economics import economics
 from stock_assets.forecasting.ensembles import model_names
@@ -28,4 +26,4 @@ def economics_asset(one: OneTicker) -> Made:
     if not (table["scheme"] == WALK_FORWARD).any():
         one.say("no walk-forward rows to trade yet; `stock-assets backtest` makes them")
     shown = table[["model", "scheme", "n", "net_return", "sharpe", "buy_and_hold_return", "verdict"]]
-    return Made({"economics": table}, notes={"economics": dg.MetadataValue.md(shown.round(3).to_markdown(index=False))})
+    return Made({"economics": table}, notes=one.pictures(economics=lambda: shown.round(3).to_markdown(index=False)))

@@ -37,7 +37,7 @@ def build_ensemble_asset(ensemble: type[Ensemble]) -> Declaration:
         if not one.makes("models"):
             trained = one.store.load_current(one.ticker, ensemble.name)
             table, findings = predict(one, trained, answers(trained, history, said), history, splits)
-            return Made({"predictions": table}, findings, prediction_notes(table))
+            return Made({"predictions": table}, findings, prediction_notes(one, table))
         with track_fit(tracking.store, one.context, ticker=one.ticker, model=ensemble.name, warn=one.warn) as tracked:
             trained, answered = combine(
                 model_settings.ensemble(ensemble.name),
@@ -52,7 +52,7 @@ def build_ensemble_asset(ensemble: type[Ensemble]) -> Declaration:
             table, findings = predict(one, trained, answered, history, splits)
             tracked.record(trained, table, one.store)
         tables = {"models": fit_rows(one, ensemble.name, trained, tracked.run_id), "predictions": table}
-        return Made(tables, findings, {**fit_notes(trained), **tracked.metadata(), **prediction_notes(table)})
+        return Made(tables, findings, {**fit_notes(one, trained), **tracked.metadata(), **prediction_notes(one, table)})
 
     return combined
 

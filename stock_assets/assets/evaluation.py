@@ -1,7 +1,5 @@
 """Scores of every model, the random walk on the same rows beside them."""
 
-import dagster as dg
-
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.evaluation import as_markdown, evaluate, on_current_splits, on_equal_folds, scale_mae
 from stock_assets.lineage import Output, lineage_asset
@@ -30,4 +28,4 @@ def evaluation(one: OneTicker) -> Made:
         one.warn(f"not scored walk-forward, folds or outcomes are not the random walk's: {', '.join(unequal)}")
     scale = scale_mae(one.read("prices"), splits)
     table = evaluate(predictions, scale_mae=scale, earlier=one.read("evaluation"))
-    return Made({"evaluation": table}, notes={"leaderboard": dg.MetadataValue.md(as_markdown(table))})
+    return Made({"evaluation": table}, notes=one.pictures(leaderboard=lambda: as_markdown(table)))

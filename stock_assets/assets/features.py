@@ -1,9 +1,8 @@
 """What the models know at each close."""
 
-import dagster as dg
 import pandas as pd
 
-from stock_assets.bodies import Made, Tickers
+from stock_assets.bodies import Made, OneTicker, Tickers
 from stock_assets.forecasting.features import FEATURES, compute_features
 from stock_assets.forecasting.features_check import check_features
 from stock_assets.forecasting.findings import refuse
@@ -26,17 +25,20 @@ def features(some: Tickers) -> dict[str, Made]:
     prices = some.read("prices")
     table = compute_features(prices)
     findings = check_features(table, prices)
+    of_ticker = dict(iter(table.groupby("ticker")))
     made = {}
-    for ticker, rows in table.groupby("ticker"):
-        refuse(findings[str(ticker)], subject=f"{ticker} features")
-        made[str(ticker)] = Made({"features": rows.reset_index(drop=True)}, findings[str(ticker)], notes=_notes(rows))
+    for one in some.ones:
+        if one.ticker in of_ticker:
+            rows, found = of_ticker[one.ticker].reset_index(drop=True), findings[one.ticker]
+            refuse(found, subject=f"{one.ticker} features")
+            made[one.ticker] = Made({"features": rows}, found, notes=_notes(one, rows))
     return made
 
 
-def _notes(rows: pd.DataFrame) -> dict[str, object]:
+def _notes(one: OneTicker, rows: pd.DataFrame) -> dict[str, object]:
     names = [feature.name for feature in FEATURES]
     return {
         "features": len(names),
         "labelled_rows": int(rows["target_log_return"].notna().sum()),
-        "summary": dg.MetadataValue.md(rows[names].describe().T.round(4).to_markdown()),
+        **one.pictures(summary=lambda: rows[names].describe().T.round(4).to_markdown()),
     }

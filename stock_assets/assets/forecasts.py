@@ -1,7 +1,5 @@
 """The forecast log: appended to, never edited, scored when the session has closed."""
 
-import dagster as dg
-
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.forecasts import as_markdown, make_forecasts, score_forecasts
@@ -37,11 +35,10 @@ def forecasts(one: OneTicker, clock: Clock) -> Made:
         created_at=clock.now(),
         run_id=one.run_id,
     )
-    shown = {"forecasts": as_markdown(table)}
-    if len(table) and one.is_alone:
-        shown["fan"] = forecast_fan(prices, table)
-    notes = {name: dg.MetadataValue.md(text) for name, text in shown.items()}
-    return Made({"forecasts": table}, notes=notes, status="ok")
+    shown = {"forecasts": lambda: as_markdown(table)}
+    if len(table):
+        shown["fan"] = lambda: forecast_fan(prices, table)
+    return Made({"forecasts": table}, notes=one.pictures(**shown), status="ok")
 
 
 @lineage_asset(

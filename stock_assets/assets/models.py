@@ -66,7 +66,7 @@ def _update(one: OneTicker, name: str, history: pd.DataFrame, splits: pd.DataFra
     return Made(
         {"predictions": updated.predictions},
         findings,
-        notes | prediction_notes(updated.predictions),
+        notes | prediction_notes(one, updated.predictions),
         unchanged=(HOLDOUT,) if updated.is_holdout_kept else (),
     )
 
@@ -94,7 +94,7 @@ def _train(
         "predictions": table,
         "tuning_trials": found.trials,
     }
-    return Made(tables, findings, {**fit_notes(trained), **tracked.metadata(), **prediction_notes(table)})
+    return Made(tables, findings, {**fit_notes(one, trained), **tracked.metadata(), **prediction_notes(one, table)})
 
 
 model_assets = [build_model_asset(model) for model in discover().values()]

@@ -1,7 +1,5 @@
 """Bars: `raw_prices` keeps every fetch, `prices` is the one consistent vintage everything else reads."""
 
-import dagster as dg
-
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.findings import refuse
@@ -78,7 +76,7 @@ def prices(one: OneTicker) -> Made:
             "first_session": str(bars["session"].min().date()),
             "last_session": str(bars["session"].max().date()),
             "last_close": float(bars["close"].iloc[-1]),
-            "last_bars": dg.MetadataValue.md(bars.tail(5).drop(columns=["ticker"]).to_markdown(index=False)),
+            **one.pictures(last_bars=lambda: bars.tail(5).drop(columns=["ticker"]).to_markdown(index=False)),
         },
         marks={"restated_sessions": count_restated(before, bars)},
         status="fetched",

@@ -1,7 +1,5 @@
 """Which session plays which role. Frozen until retraining is asked for."""
 
-import dagster as dg
-
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.findings import refuse
 from stock_assets.forecasting.splits import check_splits, holdout_splits
@@ -26,4 +24,4 @@ def splits(one: OneTicker) -> Made:
     findings = check_splits(table, features)
     refuse(findings, subject=f"{one.ticker} splits")
     spans = table.groupby("role")["session"].agg(["count", "min", "max"]).sort_values("min")
-    return Made({"splits": table}, findings, notes={"roles": dg.MetadataValue.md(spans.to_markdown())})
+    return Made({"splits": table}, findings, notes=one.pictures(roles=spans.to_markdown))

@@ -1,7 +1,5 @@
 """How large the next move may be: the methods of forecasting it, compared."""
 
-import dagster as dg
-
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.volatility_scores import as_markdown, score_volatility
@@ -22,4 +20,4 @@ from stock_assets.lineage import Output, lineage_asset
 def volatility(one: OneTicker) -> Made:
     """Score every method on the ticker's sessions."""
     table = score_volatility(build_history(one.read("prices"), one.read("features")), ticker=one.ticker)
-    return Made({"volatility": table}, notes={"methods": dg.MetadataValue.md(as_markdown(table))})
+    return Made({"volatility": table}, notes=one.pictures(methods=lambda: as_markdown(table)))
