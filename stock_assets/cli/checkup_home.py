@@ -1,15 +1,19 @@
-"""What `doctor` looks at in a home: writable, lake of this version, published, bars at hand.
+"""What `doctor` looks at in a home: writable, lake of this version, calendars, published, bars at hand.
 
 Nothing is made or locked here: a home that cannot be written to is a finding like any other.
 """
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from stock_assets.cli.checkup import Result
 from stock_assets.cli.context import nearest_existing, why_not_writable
 from stock_assets.settings import Settings
+
+_CALENDAR_ENDS_SOON = timedelta(days=31)
+"""A month leaves time to install a newer release before a ticker has no next session to forecast."""
 
 
 def check_home(settings: Settings, *, packages_are_sound: bool) -> Iterator[Result]:
@@ -21,6 +25,7 @@ def check_home(settings: Settings, *, packages_are_sound: bool) -> Iterator[Resu
         yield _readable("lake", check_lake, settings)
         yield _readable("leftovers", check_leftovers, settings)
         yield _readable("published", check_published, settings)
+        yield _readable("calendars", check_calendars, settings)
 
 
 def check_writable(home: Path) -> Result:
@@ -109,3 +114,40 @@ def check_published(settings: Settings) -> Result:
     except (DamagedGeneration, QueryRefused, duckdb.Error) as error:
         return Result("published", "missing", str(error).splitlines()[0], "rebuild it: stock-assets publish")
     return Result("published", "ok", f"answers; {frame['n'].iloc[0]:,} forecasts")
+
+
+def check_calendars(settings: Settings) -> Result:
+    """No exchange calendar of the published tickers ends within a month."""
+    import duckdb
+
+    from storage.errors import DamagedGeneration, NothingPublished, QueryRefused
+    from storage.sql import run_select
+
+    try:
+        names = run_select(
+            "SELECT DISTINCT calendar FROM tickers WHERE calendar IS NOT NULL ORDER BY calendar", settings.home
+        )["calendar"]
+    except (NothingPublished, DamagedGeneration, QueryRefused, duckdb.Error):  # told by `check_published`
+        return Result("calendars", "ok", "none known yet")
+    ending = ends_soon(names, datetime.now(UTC).date())
+    if ending:
+        cure = "install a newer exchange_calendars; without it their tickers get no forecast from then on"
+        return Result("calendars", "warn", "; ".join(ending), cure)
+    return Result("calendars", "ok", ", ".join(names) or "none known yet")
+
+
+def ends_soon(calendars: Iterable[str], today: date) -> list[str]:
+    """What to say of each calendar that is unknown, or ends within a month of `today`."""
+    from stock_assets.forecasting.errors import UnknownCalendar
+    from stock_assets.forecasting.sessions import last_known_session
+
+    said = []
+    for name in calendars:
+        try:
+            last = last_known_session(name)
+        except UnknownCalendar as error:
+            said.append(error.problem)
+            continue
+        if last <= today + _CALENDAR_ENDS_SOON:
+            said.append(f"{name} is known to {last:%Y-%m-%d} only")
+    return said

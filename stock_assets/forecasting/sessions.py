@@ -105,6 +105,15 @@ def last_closed_session(calendar: str, now: datetime) -> date:
     return _as_date(known.sessions[position - 1])
 
 
+def last_known_session(calendar: str) -> date:
+    """Last session that the calendar knows; some exchanges publish no more than the present year.
+
+    Raises:
+        UnknownCalendar: where the calendar does not exist.
+    """
+    return _as_date(_calendar(calendar, _USUAL_START).last_session)
+
+
 def closing_times(calendar: str, sessions: pd.Series) -> pd.Series:
     """Close of each date in `sessions` (datetime64[ns], midnight), datetime64[ns, UTC], on the index of `sessions`.
 

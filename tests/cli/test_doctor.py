@@ -5,13 +5,16 @@ import shutil
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from stock_assets.cli import checkup, checkup_home
+from stock_assets.forecasting.sessions import last_known_session
 from stock_assets.settings import Settings
 from storage import files
+from storage.lake import Lake
 from storage.tables import SCHEMA_VERSION
 from tests.cli.conftest import Say
 
@@ -125,3 +128,23 @@ def test_a_damaged_published_database_is_missing_and_publish_cures_it(home: Path
     assert "stock-assets publish" in said.out
     assert say("publish").code == 0
     assert say("doctor").code == 0
+
+
+def test_a_calendar_is_named_from_a_month_before_its_end() -> None:
+    last = last_known_session("XBOM")
+    assert checkup_home.ends_soon(["XBOM", "XNYS"], last - timedelta(days=32)) == []
+    assert checkup_home.ends_soon(["XBOM", "XNYS"], last - timedelta(days=31)) == [f"XBOM is known to {last} only"]
+    [unknown] = checkup_home.ends_soon(["XXXX"], last)
+    assert "'XXXX' is not an exchange calendar" in unknown
+
+
+def test_the_calendars_of_a_home_are_looked_at(home: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    say("tickers", "add", "AAPL")
+    lake = Lake(home / "lake")
+    rows = lake.read("tickers")
+    lake.write("tickers", rows.assign(calendar="XBOM"), ticker="AAPL")
+    assert say("publish").code == 0
+    assert checkup_home.check_calendars(Settings(home)).state in {"ok", "warn"}
+    monkeypatch.setattr(checkup_home, "_CALENDAR_ENDS_SOON", timedelta(days=40_000))
+    found = checkup_home.check_calendars(Settings(home))
+    assert (found.state, found.found) == ("warn", f"XBOM is known to {last_known_session('XBOM')} only")
