@@ -10,21 +10,15 @@ the mean counts. Budget: at most 0.2 × of it in seconds of a processor; with mo
 
 import argparse
 import json
-import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Both = NDArray[np.float64]
-"""A figure by the clock and one by the processor, shape (2,)."""
+from benchmarks.processes import Both, timed
+
 BUDGET = 0.2
 GROWTH = 1.05
 TRAINED = "T0000"
@@ -105,19 +99,6 @@ def loop(home: Path, kept: Path, tickers: list[str]) -> None:
         for folder in sorted(kept.iterdir()):
             settings = json.loads((folder / "settings.json").read_text())
             discover()[folder.name].load(folder, settings).predict(history)
-
-
-def timed(command: list[str], home: Path) -> Both:
-    """Seconds of the clock and of the processor that a process and its children took."""
-    environment = os.environ | {"STOCK_ASSETS_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    log = home.parent / "log"
-    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    with log.open("w") as file:
-        done = subprocess.run(command, env=environment, check=False, stdout=file, stderr=file)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text()[-2000:]}")
-    now = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return np.array([time.perf_counter() - began, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime])
 
 
 def n_fits(home: Path) -> int:

@@ -7,20 +7,15 @@ them, for it does one after the other. Budgets: 0.85 Ã— for one ticker and 0.6 Ã
 """
 
 import argparse
-import os
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Both = NDArray[np.float64]
-"""Seconds of the clock and of a processor, shape (2,)."""
+from benchmarks.processes import Both, timed
+
 ONE, MANY = 0.85, 0.6
 _PROGRAM = str(Path(sys.executable).with_name("stock-assets"))
 
@@ -73,19 +68,6 @@ def write_csv(folder: Path, tickers: int) -> None:
         frame = pd.DataFrame({name: bars[name.lower()] for name in ("Open", "High", "Low", "Close", "Volume")})
         frame.insert(0, "Date", bars["session"].dt.strftime("%Y-%m-%d"))
         frame.assign(**{"Adj Close": bars["adj_close"]}).to_csv(folder / f"T{number:02d}.csv", index=False)
-
-
-def timed(command: list[str], home: Path) -> Both:
-    """Seconds of a process and its children, with one thread per library."""
-    environment = os.environ | {"STOCK_ASSETS_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    log = home.parent / "log"
-    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    with log.open("w") as file:
-        done = subprocess.run(command, env=environment, check=False, stdout=file, stderr=file)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text()[-2000:]}")
-    now = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return np.array([time.perf_counter() - began, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime])
 
 
 def show(name: str, both: Both, remark: str = "") -> None:

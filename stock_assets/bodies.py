@@ -83,18 +83,14 @@ class OneTicker:
         rows = self._step.lake.read("tickers", ticker=self.ticker)
         return rows["source"].iloc[0] if len(rows) else None
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether the run is about this ticker only: then people look at what it says of itself."""
-        return self._step.n_asked == 1
-
     def pictures(self, **draw: Callable[[], str]) -> dict[str, dg.MetadataValue]:
         """What people look at in Markdown, drawn only where the run is about this ticker alone: of many nobody sees it.
 
         Args:
             draw: name → what gives the Markdown.
         """
-        return {name: dg.MetadataValue.md(markdown()) for name, markdown in draw.items()} if self.is_alone else {}
+        is_alone = self._step.n_asked == 1
+        return {name: dg.MetadataValue.md(markdown()) for name, markdown in draw.items()} if is_alone else {}
 
     @property
     def home(self) -> Path:

@@ -13,10 +13,9 @@ import dagster as dg
 
 from stock_assets.forecasting.findings import Finding
 from stock_assets.health import Failure
+from stock_assets.notes import first_lines
 
 COMPLETE, SOUND = "complete", "sound"
-_SHOWN = 20
-"""Tickers that a check names in its sentence; its metadata names all."""
 _SPLIT_RULES = {
     "splits_disjoint": "no session has two roles",
     "splits_ordered": "train comes before validation before test before live",
@@ -99,13 +98,12 @@ def check_results(
 def _result(
     asset: dg.AssetKey, name: str, lines: Mapping[str, str], severity: dg.AssetCheckSeverity
 ) -> dg.AssetCheckResult:
-    shown = [f"{ticker}: {line}" for ticker, line in list(lines.items())[:_SHOWN]]
-    more = f"… and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+    shown = first_lines([f"{ticker}: {line}" for ticker, line in lines.items()])  # the metadata names all
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=name,
         passed=not lines,
         severity=severity,
-        description="\n".join(filter(None, [*shown, more])) or None,
+        description="\n".join(shown) or None,
         metadata={"tickers": dg.MetadataValue.json(dict(lines))} if lines else {},
     )

@@ -15,7 +15,7 @@ from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.health import Failure
 from stock_assets.partitions import MARKET_TAG, sync_partitions
 from stock_assets.settings import Settings, prepare_dagster
-from stock_assets.universe import markets_of, tickers_of_run
+from stock_assets.universe import markets_of, remaining_of_run, tickers_of_run
 from storage.lake import Lake
 
 # A run may take this long between its launch and its first word.
@@ -73,8 +73,7 @@ def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[C
         if _is_alive(instance, record):
             continue
         instance.report_run_failed(run, "The process of this run is gone; it was found so at the next start.")
-        listed = set(lake.read("tickers")["ticker"])
-        tickers = tuple(ticker for ticker in tickers_of_run(run, lake) if ticker in listed)
+        tickers = tuple(remaining_of_run(run, lake))
         blame(lake, run, tickers, Failure(run.job_name, "its run was killed", "run it again; finished fits are kept"))
         if tickers:
             assets = frozenset(run.asset_selection) if run.asset_selection else None

@@ -1,12 +1,18 @@
 """What Dagster's UI shows of a step over many tickers: metadata made of what each body noted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 _FACTS_SHOWN = 200  # tickers in a table
+
+
+def first_lines(lines: Sequence[str], at_most: int = 20) -> list[str]:
+    """The first of many lines, and one that says how many more there are."""
+    more = [f"… and {len(lines) - at_most} more"] if len(lines) > at_most else []
+    return [*lines[:at_most], *more]
 
 
 def marks_metadata(of: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:

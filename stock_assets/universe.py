@@ -34,6 +34,12 @@ def tickers_of_run(run: dg.DagsterRun, lake: Lake) -> list[str]:
     return named or (listed(lake, market) if market else [])
 
 
+def remaining_of_run(run: dg.DagsterRun, lake: Lake) -> list[str]:
+    """Those of `tickers_of_run` that are in the universe now."""
+    known = set(lake.read("tickers")["ticker"])
+    return [ticker for ticker in tickers_of_run(run, lake) if ticker in known]
+
+
 def chosen_tickers(run_config: Mapping[str, Any]) -> list[str]:
     """The tickers that a run's configuration names; none where it is about a whole market."""
     universe = run_config.get("resources", {}).get("universe", {})

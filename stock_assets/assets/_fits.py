@@ -5,13 +5,14 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from stock_assets.bodies import OneTicker
+from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.artifacts import describe
 from stock_assets.forecasting.findings import Finding, refuse
 from stock_assets.forecasting.predictions import check_predictions, predict_all
 from stock_assets.forecasting.splits import HOLDOUT, LIVE
 from stock_assets.forecasting.stored_model import Answered, Trained
 from stock_assets.lineage import Output
+from stock_assets.tracking.fits import FitTracking
 
 
 def fit_outputs(name: str, description: str) -> tuple[Output, Output]:
@@ -34,10 +35,32 @@ def fit_outputs(name: str, description: str) -> tuple[Output, Output]:
     )
 
 
-def fit_rows(one: OneTicker, name: str, trained: Trained, mlflow_run_id: str | None) -> pd.DataFrame:
+def trained_rows(
+    one: OneTicker,
+    tracked: FitTracking,
+    trained: Trained,
+    answered: Answered,
+    history: pd.DataFrame,
+    splits: pd.DataFrame,
+) -> Made:
+    """What a step that has trained makes: its fits and their predictions, of which MLflow is told.
+
+    Raises:
+        RefusedData: the predictions cannot be right.
+    """
+    table, findings = predict(one, trained, answered, history, splits)
+    tracked.record(trained, table, one.store)
+    return Made(
+        {"models": _fit_rows(one, trained, tracked.run_id), "predictions": table},
+        findings,
+        {**_fit_notes(one, trained), **tracked.metadata(), **prediction_notes(one, table)},
+    )
+
+
+def _fit_rows(one: OneTicker, trained: Trained, mlflow_run_id: str | None) -> pd.DataFrame:
     """The ticker's rows of table `models`: a fit that was found in the store keeps its row, which says who made it."""
     rows = describe(trained).assign(run_id=one.run_id)
-    earlier = one.read("models", model=name)
+    earlier = one.read("models", model=trained.final.manifest.model)
     address = ["version", "artifact_hash"]
     is_known = pd.MultiIndex.from_frame(rows[address]).isin(pd.MultiIndex.from_frame(earlier[address]))
     new = rows[~is_known]
@@ -47,7 +70,7 @@ def fit_rows(one: OneTicker, name: str, trained: Trained, mlflow_run_id: str | N
     return table
 
 
-def fit_notes(one: OneTicker, trained: Trained) -> dict[str, Any]:
+def _fit_notes(one: OneTicker, trained: Trained) -> dict[str, Any]:
     """Both fits, as people look at them."""
     rows = describe(trained)
     shown = rows.set_index("kind")[["version", "train_start", "train_end", "n_train", "fit_seconds"]]

@@ -1,6 +1,6 @@
 """One step per ensemble file: it combines what its members have stored, and loads and fits nothing."""
 
-from stock_assets.assets._fits import fit_notes, fit_outputs, fit_rows, predict, prediction_notes
+from stock_assets.assets._fits import fit_outputs, predict, prediction_notes, trained_rows
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.combining import answers, combine
@@ -49,10 +49,7 @@ def build_ensemble_asset(ensemble: type[Ensemble]) -> Declaration:
                 now=clock.now,
                 progress=one.say,
             )
-            table, findings = predict(one, trained, answered, history, splits)
-            tracked.record(trained, table, one.store)
-        tables = {"models": fit_rows(one, ensemble.name, trained, tracked.run_id), "predictions": table}
-        return Made(tables, findings, {**fit_notes(one, trained), **tracked.metadata(), **prediction_notes(one, table)})
+            return trained_rows(one, tracked, trained, answered, history, splits)
 
     return combined
 

@@ -3,9 +3,11 @@
 Fits are content-addressed, so a rerun skips what is done. A daily update makes the predictions alone and fits nothing.
 """
 
+from dataclasses import replace
+
 import pandas as pd
 
-from stock_assets.assets._fits import check, fit_notes, fit_outputs, fit_rows, predict, prediction_notes
+from stock_assets.assets._fits import check, fit_outputs, prediction_notes, trained_rows
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.history import build_history
@@ -87,14 +89,8 @@ def _train(
             progress=one.say,
             starting=tracked.begin,
         )
-        table, findings = predict(one, trained, answered, history, splits)
-        tracked.record(trained, table, one.store)
-    tables = {
-        "models": fit_rows(one, name, trained, tracked.run_id),
-        "predictions": table,
-        "tuning_trials": found.trials,
-    }
-    return Made(tables, findings, {**fit_notes(one, trained), **tracked.metadata(), **prediction_notes(one, table)})
+        made = trained_rows(one, tracked, trained, answered, history, splits)
+    return replace(made, tables={**made.tables, "tuning_trials": found.trials})
 
 
 model_assets = [build_model_asset(model) for model in discover().values()]

@@ -76,14 +76,11 @@ def combine(
     require_members(ensemble.name, members, left_out, command="train")
     job = _Job(ensemble, history, role, ticker, store, now, progress)
     evaluated = job.calibrated("evaluated", train, {name: fits.evaluated for name, fits in members.items()})
-    weights = _weights(evaluated)
-    said = published_by(evaluated, history, predictions[predictions["scheme"] == HOLDOUT])
-    answer = weighted_mean(weights, said)
+    answer = _answer(evaluated, history, predictions, HOLDOUT)
     final = job.final(labelled, evaluated, {name: fits.final for name, fits in members.items()}, answer)
     versions: dict[Kind, str] = {"evaluated": evaluated.manifest.version, "final": final.manifest.version}
     store.set_current(ticker, ensemble.name, versions)
-    trained = Trained(evaluated, final)
-    return trained, answers(trained, history, predictions)
+    return Trained(evaluated, final), {"evaluated": answer, "final": _answer(final, history, predictions, LIVE)}
 
 
 def answers(trained: Trained, history: pd.DataFrame, predictions: pd.DataFrame) -> Answered:
@@ -97,13 +94,9 @@ def answers(trained: Trained, history: pd.DataFrame, predictions: pd.DataFrame) 
     Raises:
         ArtifactMismatch: a member's predictions are not those of the fit that is combined.
     """
-    by_kind: dict[Kind, tuple[StoredModel, str]] = {
-        "evaluated": (trained.evaluated, HOLDOUT),
-        "final": (trained.final, LIVE),
-    }
     return {
-        kind: weighted_mean(_weights(fit), published_by(fit, history, predictions[predictions["scheme"] == scheme]))
-        for kind, (fit, scheme) in by_kind.items()
+        "evaluated": _answer(trained.evaluated, history, predictions, HOLDOUT),
+        "final": _answer(trained.final, history, predictions, LIVE),
     }
 
 
@@ -173,9 +166,8 @@ def combine_backtests(
         role = np.full(len(history), None, dtype=object)
         role[learned] = "train"
         fit = _Job(ensemble, history, role, ticker, store, now, progress).calibrated("backtest", learned, members)
-        said = published_by(fit, history, predictions[predictions["fold"] == fold.name])
         asked = pd.Series("test", index=fold.test)
-        published = fit.publish(weighted_mean(_weights(fit), said))
+        published = fit.publish(_answer(fit, history, predictions, fold.name))
         predicted = predict_sessions(
             fit, history, asked, ticker=ticker, fold=fold.name, following=following, published=published
         )
@@ -287,6 +279,11 @@ class _Job:
         )
         fitted = FittedEnsemble(self.ensemble, weights, lambda: list(members.values()))
         return self.store.save(StoredModel(fitted, calibrated.calibration, manifest, calibrated.out_of_fold))
+
+
+def _answer(fit: StoredModel, history: pd.DataFrame, predictions: pd.DataFrame, fold: str) -> Floats:
+    said = published_by(fit, history, predictions[predictions["fold"] == fold])
+    return weighted_mean(_weights(fit), said)
 
 
 def _weights(fit: StoredModel) -> Mapping[str, float]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from stock_assets.forecasting.updates import Listed
 from stock_assets.health import Failure
+from stock_assets.notes import first_lines
 from stock_assets.resources import PriceSource, Warehouse
 from storage import queries
 from storage.errors import NothingPublished
@@ -51,12 +52,10 @@ def excused(ticker: str, what: str, problems: list[str]) -> Iterator[None]:
         problems.append(f"{ticker} {Failure.of(error, what).line}")
 
 
-def tell(problems: list[str], log: Callable[[str], object], *, at_most: int = 20) -> None:
+def tell(problems: list[str], log: Callable[[str], object]) -> None:
     """The first of many lines, and how many more there are."""
-    for line in problems[:at_most]:
+    for line in first_lines(problems):
         log(line)
-    if len(problems) > at_most:
-        log(f"… and {len(problems) - at_most} more")
 
 
 def _end(row: dict[Any, Any]) -> date | None:

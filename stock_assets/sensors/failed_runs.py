@@ -11,7 +11,7 @@ from stock_assets.instance import blame
 from stock_assets.lineage import ABOUT_ALL
 from stock_assets.resources import Warehouse
 from stock_assets.terminal import failure_line
-from stock_assets.universe import tickers_of_run
+from stock_assets.universe import remaining_of_run
 from storage.lake import Lake
 
 
@@ -42,5 +42,4 @@ def _answerable(run: dg.DagsterRun, lake: Lake, failures: Sequence[dg.DagsterEve
     """The tickers that a run failed for: none, where only steps failed that look at all tickers of the home."""
     if failures and {event.step_key for event in failures} <= ABOUT_ALL:
         return []
-    listed = set(lake.read("tickers")["ticker"])
-    return [ticker for ticker in tickers_of_run(run, lake) if ticker in listed]
+    return remaining_of_run(run, lake)

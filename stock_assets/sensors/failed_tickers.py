@@ -8,11 +8,10 @@ import pandas as pd
 from stock_assets.announcements import Announcement, announce
 from stock_assets.clock import Clock
 from stock_assets.health import FAILED
+from stock_assets.notes import first_lines
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._universe import published
 from storage import queries
-
-_NAMED = 20
 
 
 @dg.sensor(
@@ -57,5 +56,4 @@ def _message(rows: pd.DataFrame) -> str:
     lines = [f"{row['ticker']}: {row['stage']}: {row['reason']} — {row['cure']}" for row in rows.to_dict("records")]
     if len(lines) == 1:
         return f"a ticker failed: {lines[0]}"
-    more = [f"… and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
-    return "\n".join([f"{len(lines)} tickers failed:", *lines[:_NAMED], *more])
+    return "\n".join([f"{len(lines)} tickers failed:", *first_lines(lines)])
