@@ -40,7 +40,14 @@ class Access:
         Raises:
             UndeclaredAccess: the table, or rows of such models or schemes, are not declared.
         """
-        asked = self._allowed(table, where)
+        return self._rows(table, ticker, self._allowed(table, where))
+
+    def facts(self, ticker: str) -> dict[str, Any] | None:
+        """The ticker's row of `tickers` as it was when its turn came; None where it has none."""
+        rows = self._rows("tickers", ticker, {})
+        return None if rows.empty else {str(name): value for name, value in rows.iloc[0].to_dict().items()}
+
+    def _rows(self, table: str, ticker: str, asked: Mapping[str, Any]) -> pd.DataFrame:
         question = table, repr(sorted(asked.items()))
         if question not in self._read:
             self._read[question] = self._of_all(table, asked)

@@ -15,6 +15,7 @@ import pandas as pd
 from stock_assets import health
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.findings import Finding
+from storage.errors import InvalidTicker
 
 if TYPE_CHECKING:
     from stock_assets.wide import Step
@@ -61,27 +62,35 @@ class OneTicker:
         """Whether rows of this table are wanted in this run."""
         return any(output.table == table for output in self._step.outputs)
 
-    def facts(self) -> dict[str, Any]:
-        """Its row of `tickers`: calendar, currency, source, status."""
-        return health.facts(self._step.lake, self.ticker)
-
     @property
     def calendar(self) -> str:
-        """Its exchange's calendar."""
-        return str(self.facts()["calendar"])
+        """Its exchange's calendar.
+
+        Raises:
+            InvalidTicker: the ticker is not in the universe.
+        """
+        facts = self._step.access.facts(self.ticker)
+        if facts is None:
+            cure = f"fetch it first: stock-assets run --ticker {self.ticker}"
+            raise InvalidTicker(f"{self.ticker} is not in the universe", cure=cure)
+        return str(facts["calendar"])
+
+    @property
+    def chosen_source(self) -> str | None:
+        """The source that was chosen for it; None where none was, or it is not in the universe yet."""
+        facts = self._step.access.facts(self.ticker)
+        return facts["source"] if facts else None
 
     def join(self) -> None:
         """Be in the universe from now on, whatever becomes of it."""
-        health.join(self._step.lake, self.ticker)
+        if self._step.access.facts(self.ticker) is None:
+            health.join(self._step.lake, self.ticker)
 
     def learn(self, **known: str) -> None:
         """Write down its calendar, currency or source; an unknown ticker is in the universe from then on."""
-        health.learn(self._step.lake, self.ticker, **known)
-
-    def chosen_source(self) -> str | None:
-        """The source that was chosen for it; None where none was, or it is not in the universe yet."""
-        rows = self._step.lake.read("tickers", ticker=self.ticker)
-        return rows["source"].iloc[0] if len(rows) else None
+        facts = self._step.access.facts(self.ticker)
+        if facts is None or any(facts[name] != value for name, value in known.items()):
+            health.learn(self._step.lake, self.ticker, **known)
 
     def pictures(self, **draw: Callable[[], str]) -> dict[str, dg.MetadataValue]:
         """What people look at in Markdown, drawn only where the run is about this ticker alone: of many nobody sees it.

@@ -6,6 +6,7 @@ failed                      by any step, with stage, reason, cure and run; that 
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from stock_assets.errors import StockAssetsError
-from storage.errors import InvalidTicker
+from storage.errors import ContractViolation
 from storage.lake import Lake
 from storage.tables import TABLES
 
@@ -53,20 +54,6 @@ class Failure:
         return f"{self.stage}: {self.reason} — {self.cure}"
 
 
-def facts(lake: Lake, ticker: str) -> dict[str, Any]:
-    """The ticker's row of `tickers`.
-
-    Raises:
-        InvalidTicker: it has none.
-    """
-    stored = lake.read("tickers", ticker=ticker)
-    if stored.empty:
-        raise InvalidTicker(
-            f"{ticker} is not in the universe", cure=f"fetch it first: stock-assets run --ticker {ticker}"
-        )
-    return {str(name): value for name, value in stored.iloc[0].to_dict().items()}
-
-
 def join(lake: Lake, ticker: str) -> None:
     """A ticker is in the universe from now on."""
     if lake.read("tickers", ticker=ticker).empty:
@@ -80,19 +67,20 @@ def learn(lake: Lake, ticker: str, **known: str) -> None:
         _change(lake, ticker, **known)
 
 
-def succeeded(lake: Lake, ticker: str, stages: Collection[str], status: str | None) -> None:
-    """A step has made its rows of a ticker.
+def succeeded(lake: Lake, made: Mapping[str, str | None], stages: Collection[str]) -> None:
+    """A step has made its rows of some tickers.
 
     Args:
+        made: ticker → what it is from now on: fetched, unless it is more already, or ok. None: as it was.
         stages: whose failures are over with that: the step's own, and that of the job it is a part of, which was cut
             short when it was made last.
-        status: what the ticker is from now on: fetched, unless it is more already, or ok. None: as it was.
     """
-    stored = lake.read("tickers", ticker=ticker)
-    if stored.empty:  # removed from the universe meanwhile
-        return
-    row = stored.iloc[0]
-    is_cured = row["status"] == FAILED and row["stage"] in stages
+    for row in lake.read("tickers", ticker=list(made)).to_dict("records"):  # who was removed meanwhile stays removed
+        _succeeded(lake, row, stages, made[row["ticker"]])
+
+
+def _succeeded(lake: Lake, row: Mapping[Any, Any], stages: Collection[str], status: str | None) -> None:
+    ticker, is_cured = row["ticker"], row["status"] == FAILED and row["stage"] in stages
     if status == "ok" or is_cured or (status == "fetched" and row["status"] == "added"):
         now = status if status == "ok" else _what_it_has(lake, ticker)
         # A forecast that was made is written down again: an older run may be found to have failed only afterwards.
@@ -101,11 +89,14 @@ def succeeded(lake: Lake, ticker: str, stages: Collection[str], status: str | No
 
 
 def failed(lake: Lake, ticker: str, failure: Failure, run_id: str) -> None:
-    """A step has failed for a ticker; its last good rows stay. One that was removed meanwhile stays removed."""
-    if lake.read("tickers", ticker=ticker).empty:
-        return
+    """A step has failed for a ticker; its last good rows stay. One that was removed meanwhile stays removed.
+
+    Where its row of `tickers` itself is damaged, nothing can be written down: whoever asks for it is told.
+    """
     told = {"stage": failure.stage, "reason": failure.reason, "cure": failure.cure}
-    _change(lake, ticker, status=FAILED, run_id=run_id, **told)
+    with suppress(ContractViolation):
+        if len(lake.read("tickers", ticker=ticker)):
+            _change(lake, ticker, status=FAILED, run_id=run_id, **told)
 
 
 def failures_of(lake: Lake, run_id: str) -> dict[str, Failure]:

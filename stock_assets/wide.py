@@ -119,17 +119,14 @@ class Step:
 
     def _work(self, chunk: Sequence[str]) -> None:
         self.access.work_on(chunk)
-        begun = set(self._made)
         ones = [OneTicker(ticker, self) for ticker in chunk]
         if self.declaration.at_once > 1:
             self._ask_for_many(ones)
         else:
             self._ask_for_each(ones)
         self.rows.append_kept()
-        job = self.context.run.job_name
-        for ticker in chunk:
-            if ticker in self._made and ticker not in begun:
-                health.succeeded(self.lake, ticker, {self.declaration.stage, job}, self._made[ticker].status)
+        made = {ticker: self._made[ticker].status for ticker in chunk if ticker in self._made}
+        health.succeeded(self.lake, made, {self.declaration.stage, self.context.run.job_name})
         self._tell_progress()
 
     def _ask_for_many(self, ones: Sequence[OneTicker]) -> None:

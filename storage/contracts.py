@@ -8,11 +8,13 @@ text is str.
 
 import math
 from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from storage.errors import ContractViolation, InvalidTicker
 from storage.names import suggest
@@ -27,17 +29,10 @@ _ARROW: dict[Type, pa.DataType] = {
     "DATE": pa.date32(),
     "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
 }
-_PANDAS: dict[Type, str] = {
-    "VARCHAR": "object",
-    "DOUBLE": "float64",
-    "BIGINT": "int64",
-    "BOOLEAN": "bool",
-    "DATE": "datetime64[ns]",
-    "TIMESTAMPTZ": "datetime64[ns, UTC]",
-}
 _EXACT_INTEGER = 2**53  # beyond it a float64 no longer holds every integer
 
 
+@lru_cache
 def arrow_schema(table: Table) -> pa.Schema:
     """The Arrow schema of a table's files: the contract's columns in order, nullability included."""
     return pa.schema([pa.field(c.name, _ARROW[c.type], nullable=c.nullable) for c in table.columns])
@@ -57,24 +52,20 @@ def conform(table: Table, frame: pd.DataFrame, partition: Mapping[str, str] | No
     """
     _check_columns(table, frame)
     schema = arrow_schema(table)
-    arrays = [_convert(table, column, frame) for column in table.columns]
+    arrow = pa.Table.from_arrays([_convert(table, column, frame) for column in table.columns], schema=schema)
     if partition is not None:
-        _check_partition(table, frame, partition)
-    _check_tickers(table, frame)
-    _check_key(table, frame)
-    arrow = pa.Table.from_arrays(arrays, schema=schema)
+        _check_partition(table, arrow, partition)
+    _check_tickers(table, arrow)
+    _check_key(table, frame, arrow)
     return arrow.sort_by([(name, "ascending") for name in table.key])
 
 
 def to_frame(table: Table, arrow: pa.Table) -> pd.DataFrame:
     """Arrow rows of `table` as a frame with the project's pandas types."""
-    return pd.DataFrame({column.name: _to_series(column, arrow[column.name]) for column in table.columns})
-
-
-def _to_series(column: Column, values: pa.ChunkedArray) -> "pd.Series[Any]":
-    series: pd.Series[Any] = values.to_pandas(date_as_object=False)
-    nullable_integer = column.type in ("BIGINT", "BOOLEAN") and values.null_count
-    return series if nullable_integer else series.astype(pd.api.types.pandas_dtype(_PANDAS[column.type]))
+    frame: pd.DataFrame = arrow.select(table.column_names).to_pandas(
+        date_as_object=False, coerce_temporal_nanoseconds=True, use_threads=False
+    )
+    return frame
 
 
 def _check_columns(table: Table, frame: pd.DataFrame) -> None:
@@ -96,6 +87,9 @@ def _check_columns(table: Table, frame: pd.DataFrame) -> None:
 
 def _convert(table: Table, column: Column, frame: pd.DataFrame) -> pa.Array:
     series = frame[column.name]
+    plain = _plain_array(column, series.to_numpy()) if isinstance(series.dtype, np.dtype) else None
+    if plain is not None:
+        return plain
     nulls = series.isna()
     if nulls.all() and (column.nullable or not len(series)):
         return pa.nulls(len(series), _ARROW[column.type])
@@ -103,6 +97,21 @@ def _convert(table: Table, column: Column, frame: pd.DataFrame) -> pa.Array:
         problem = f"is null at {_row(table, frame, _first(nulls))}"
         raise _violation(table, column, problem, "give a value or drop the row; the column may not be null")
     return _CONVERTERS[column.type](table, column, frame)
+
+
+def _plain_array(column: Column, values: np.ndarray[Any, Any]) -> pa.Array | None:
+    """What is of the column's type and has nothing to object to; None where a closer look is needed."""
+    if column.type == "DATE" and values.dtype.kind == "M":
+        days = values.astype("datetime64[D]")
+        if (np.isnat(values) | (days == values)).all():
+            values = days
+    if column.type == "DOUBLE" and values.dtype.kind == "f" and np.isinf(values).any():
+        return None
+    try:
+        array = pa.array(values, from_pandas=True)
+    except (pa.ArrowException, UnicodeEncodeError):
+        return None
+    return array if array.type == _ARROW[column.type] and (column.nullable or not array.null_count) else None
 
 
 def _text_array(table: Table, column: Column, frame: pd.DataFrame) -> pa.Array:
@@ -164,25 +173,26 @@ def _date_array(table: Table, column: Column, frame: pd.DataFrame) -> pa.Array:
     series = frame[column.name]
     if not pd.api.types.is_datetime64_dtype(series):
         raise _wrong_type(table, column, frame, [True] * len(series), "a session (datetime64, no time zone)")
-    not_midnight = series.notna() & (series != series.dt.normalize())
-    if not_midnight.any():
-        row = _first(not_midnight)
-        problem = f"is {series.iloc[row]} at {_row(table, frame, row)}, expected a date at midnight"
-        raise _violation(table, column, problem, "normalise the session: .dt.normalize()")
-    return pa.array(series, from_pandas=True).cast(pa.date32())
+    values = series.to_numpy()
+    days = values.astype("datetime64[D]")
+    row = _first(~np.isnat(values) & (values != days))
+    problem = f"is {series.iloc[row]} at {_row(table, frame, row)}, expected a date at midnight"
+    raise _violation(table, column, problem, "normalise the session: .dt.normalize()")
 
 
 def _time_array(table: Table, column: Column, frame: pd.DataFrame) -> pa.Array:
     series = frame[column.name]
     if not isinstance(series.dtype, pd.DatetimeTZDtype):
         raise _wrong_type(table, column, frame, [True] * len(series), "a time with a zone (datetime64[ns, UTC])")
-    utc = series.dt.tz_convert("UTC")
-    finer = utc.notna() & (utc != utc.dt.floor("us"))
+    values = series.to_numpy(dtype="datetime64[ns]")  # in UTC
+    micros = values.astype("datetime64[us]")
+    finer = ~np.isnat(values) & (values != micros)
     if finer.any():
         row = _first(finer)
-        problem = f"is {utc.iloc[row]} at {_row(table, frame, row)}, finer than the microseconds stored"
+        utc = series.dt.tz_convert("UTC").iloc[row]
+        problem = f"is {utc} at {_row(table, frame, row)}, finer than the microseconds stored"
         raise _violation(table, column, problem, 'round it: .dt.floor("us")')
-    return pa.array(utc, from_pandas=True).cast(pa.timestamp("us", tz="UTC"))
+    return pa.array(micros, type=pa.timestamp("us", tz="UTC"), from_pandas=True)
 
 
 _CONVERTERS: dict[Type, Callable[[Table, Column, pd.DataFrame], pa.Array]] = {
@@ -195,28 +205,28 @@ _CONVERTERS: dict[Type, Callable[[Table, Column, pd.DataFrame], pa.Array]] = {
 }
 
 
-def _check_partition(table: Table, frame: pd.DataFrame, partition: Mapping[str, str]) -> None:
+def _check_partition(table: Table, rows: pa.Table, partition: Mapping[str, str]) -> None:
     for name, value in partition.items():
-        foreign = frame[name] != value
-        if foreign.any():
-            row = _first(foreign)
-            problem = f"is {frame[name].iloc[row]!r} at row {row}, in the partition {name}={value!r}"
+        foreign = pc.not_equal(rows[name], value)
+        if pc.any(foreign).as_py():
+            row = pc.index(foreign, True).as_py()
+            problem = f"is {rows[name][row].as_py()!r} at row {row}, in the partition {name}={value!r}"
             raise ContractViolation(f"{table.name}: column {name!r} {problem}", cure="write one partition at a time")
 
 
-def _check_tickers(table: Table, frame: pd.DataFrame) -> None:
+def _check_tickers(table: Table, rows: pa.Table) -> None:
     if "ticker" not in table.column_names:
         return
-    for ticker in frame["ticker"].dropna().unique():  # a null where it is allowed names no ticker
+    for ticker in pc.unique(rows["ticker"].drop_null()).to_pylist():  # a null where it is allowed names no ticker
         try:
             validate_ticker(ticker)
         except InvalidTicker as error:
             raise InvalidTicker(f"{table.name}: {error.problem}", cure=error.cure) from error
 
 
-def _check_key(table: Table, frame: pd.DataFrame) -> None:
-    again = frame.duplicated(list(table.key))
-    if again.any():
+def _check_key(table: Table, frame: pd.DataFrame, rows: pa.Table) -> None:
+    if rows.group_by(list(table.key), use_threads=False).aggregate([]).num_rows < rows.num_rows:
+        again = frame.duplicated(list(table.key))
         problem = f"{table.name}: the key ({', '.join(table.key)}) comes twice: {_row(table, frame, _first(again))}"
         raise ContractViolation(problem, cure="keep one row for each key")
 

@@ -4,6 +4,7 @@ What belongs here: the vocabulary. What does not: the contracts themselves (`tab
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Type = Literal["VARCHAR", "DOUBLE", "BIGINT", "BOOLEAN", "DATE", "TIMESTAMPTZ"]
@@ -20,7 +21,7 @@ class Column:
     nullable: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """One table.
 
@@ -43,7 +44,7 @@ class Table:
         """Whether rows are only ever added."""
         return not self.partition_by
 
-    @property
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         """Names in the table's order."""
         return tuple(column.name for column in self.columns)

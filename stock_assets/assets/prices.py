@@ -25,7 +25,7 @@ def raw_prices(one: OneTicker, price_source: PriceSource, clock: Clock) -> Made:
     """Fetch the ticker's history and keep what is new."""
     one.join()
     now, stored = clock.now(), one.read("raw_prices")
-    source = price_source.open(stored["source"].iloc[-1] if len(stored) else one.chosen_source())
+    source = price_source.open(stored["source"].iloc[-1] if len(stored) else one.chosen_source)
     if stored.empty:
         one.learn(source=source.name)  # known even if the fetch fails
     end = source.last_session(one.ticker) or now.date()

@@ -131,7 +131,7 @@ def test_a_ticker_that_another_run_has_made_well_since_is_not_blamed(
         list_ticker(ticker, "2024-03-04")
     run = begin_run(desk, "lineage", "AAPL", "IBM")
     desk.instance.report_run_failed(run)
-    health.succeeded(desk.lake, "AAPL", {"forecasts"}, "ok")  # a later run, which ended before the sensor looked
+    health.succeeded(desk.lake, {"AAPL": "ok"}, {"forecasts"})  # a later run, which ended before the sensor looked
     tell_of_failure(desk, warehouse, run)
     status = desk.lake.read("tickers").set_index("ticker")["status"]
     assert status.to_dict() == {"AAPL": "ok", "IBM": "failed"}
