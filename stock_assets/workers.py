@@ -1,4 +1,4 @@
-"""Worker processes for what needs cores: units of work go out, results come back, nothing is written here.
+"""Worker processes for what needs cores: fits go out, results come back, nothing is written here.
 
 A unit gets rows and settings and returns an artifact and rows, so that a worker needs no disk of ours and a killed one
 loses nothing. Workers load their libraries once and stay for the length of a run, with one library thread each.
@@ -9,16 +9,23 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from stock_assets.errors import StockAssetsError
-from stock_assets.forecasting.units import Unit
+from stock_assets.forecasting.models import discover
+from stock_assets.forecasting.units import AskUnit, Unit
+from stock_assets.forecasting.warming import WarmingUnit
 from stock_assets.settings import load_settings
+
+FITS_TAG = "stock_assets/fits"
+"""Marks the jobs that fit models."""
 
 _TRIES = 3
 """How often the units that a dead worker took with it are given out again; the last time each alone."""
@@ -32,26 +39,47 @@ class Workers(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type pa
     """Processes of this machine."""
 
     n: int = Field(default=0, ge=0, description="Worker processes; 0: STOCK_ASSETS_WORKERS, by default one a core.")
+    _warming: Iterator[Any] = PrivateAttr(default_factory=lambda: iter(()))
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Where a run will fit, workers load their libraries while its first steps are at work."""
+        if context.run is not None and FITS_TAG in context.run.tags and self._wanted > 1:
+            unit = WarmingUnit(_models(context.run.asset_selection))
+            self._warming = _given_out([(number, unit) for number in range(self._wanted)], self._wanted)
+
+    @property
+    def _wanted(self) -> int:
+        return self.n or load_settings().workers
 
     def run(self, units: Sequence[Unit]) -> Iterator[tuple[int, Any]]:
         """Perform units, in whatever order; yields each one's position and its result, or the exception it raised.
 
-        Where there is one worker, that is this very process. A result depends neither on where its unit was performed
-        nor on which others were.
+        Stored fits are asked in this very process, and everything is done there where there is one worker. A result
+        depends neither on where its unit was performed nor on which others were.
         """
-        n = self.n or load_settings().workers
-        if n == 1:
-            yield from ((number, _performed(unit)) for number, unit in enumerate(units))
-        elif units:
-            yield from _in_processes(units, n)
+        n = self._wanted
+        # To ask a stored fit takes less time than to send it away.
+        here = [number for number, unit in enumerate(units) if n == 1 or isinstance(unit, AskUnit)]
+        away = {number: unit for number, unit in enumerate(units) if number not in set(here)}
+        yield from ((number, _performed(units[number])) for number in here)
+        if away:
+            with suppress(BrokenProcessPool):  # whoever needs a worker is told of its end
+                deque(self._warming, maxlen=0)
+            yield from _in_processes(away, n)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """The run is over: so are its workers."""
         _end_workers()
 
 
-def _in_processes(units: Sequence[Unit], n: int) -> Iterator[tuple[int, Any]]:
-    left = dict(enumerate(units))
+def _models(selection: Collection[dg.AssetKey] | None) -> tuple[str, ...]:
+    """The models of a run, by what is to be made; None: everything."""
+    chosen = {key.path[-1] for key in selection or ()}
+    return tuple(name for name in discover() if not chosen or name in chosen)
+
+
+def _in_processes(units: Mapping[int, Unit], n: int) -> Iterator[tuple[int, Any]]:
+    left = dict(units)
     for attempt in range(1, _TRIES + 1):
         alone = attempt == _TRIES
         for group in [[number] for number in left] if alone else [list(left)]:
@@ -74,18 +102,26 @@ def _in_processes(units: Sequence[Unit], n: int) -> Iterator[tuple[int, Any]]:
 
 
 def _distributed(numbered: Sequence[tuple[int, Unit]], n: int) -> Iterator[tuple[int, Any]]:
-    import joblib
-
     is_done = False
     try:
-        with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1):
-            # `max_nbytes`: no rows on the disk on their way to a worker.
-            parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
-            yield from parallel(joblib.delayed(_in_worker)(number, unit) for number, unit in numbered)
+        yield from _given_out(numbered, n)
         is_done = True
     finally:
         if not is_done:
             _end_workers()
+
+
+def _given_out(numbered: Sequence[tuple[int, Unit]], n: int) -> Iterator[tuple[int, Any]]:
+    """Workers are at work on return; the results are waited for."""
+    import joblib
+
+    with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1):
+        # `max_nbytes`: no rows on the disk on their way to a worker.
+        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, max_nbytes=None)
+        results: Iterator[tuple[int, Any]] = parallel(
+            joblib.delayed(_in_worker)(number, unit) for number, unit in numbered
+        )
+        return results
 
 
 def _end_workers() -> None:
