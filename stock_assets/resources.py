@@ -84,7 +84,9 @@ class Universe(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Wareho
     """The tickers that a run is about. Those that fail in one of its steps are out of the rest of it."""
 
     tickers: list[str] = Field(
-        default_factory=list, description='Tickers to work on, for example ["AAPL"]; none named: all of the market.'
+        # Plainly a value: what a factory makes is not shown in the Launchpad.
+        default=[],
+        description='Tickers to work on, for example ["AAPL"]; none named: all of the market.',
     )
     _asked: dict[str, list[str]] = PrivateAttr(default_factory=dict)
     _failures: dict[str, dict[str, Failure]] = PrivateAttr(default_factory=dict)
