@@ -25,12 +25,9 @@ class PublicWithoutPassword(StockAssetsError):
 def serve(
     place: Path, settings: Settings, *, port: int = 5006, address: str = "127.0.0.1", origins: tuple[str, ...] = ()
 ) -> None:
-    """Serve the pages until the process is told to end.
+    """Serve the pages of a home, or of one published database file, until the process is told to end.
 
     Args:
-        place: folder of all state, or one published database file.
-        settings: password, and the addresses of the other screens.
-        port, address: where to listen.
         origins: hosts (`desk.example.org`) under which a proxy shows it; their websockets are accepted.
 
     Raises:

@@ -24,7 +24,6 @@ class Choices:
     def __init__(
         self, controls: Collection[Control], selection: Selection, changed: Callable[[Selection], None]
     ) -> None:
-        """Build the widgets; `offer` fills them."""
         self.selection = selection
         self._changed = changed
         self._filling = False

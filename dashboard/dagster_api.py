@@ -46,14 +46,9 @@ class RefusedByDagster(StockAssetsError):
 
 
 class DagsterApi:
-    """The GraphQL API of one webserver. Threads may share it. A password in the address is used and never shown.
-
-    Args:
-        url: of the webserver, for example `http://127.0.0.1:3000`.
-    """
+    """The GraphQL API of one webserver. Threads may share it. A password in its address is used and never shown."""
 
     def __init__(self, url: str) -> None:
-        """Connect to nobody yet."""
         parts = urlsplit(url)
         self._user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self.url = _without_user(parts).geturl().rstrip("/")

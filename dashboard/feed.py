@@ -18,13 +18,7 @@ _ROW = (
 
 @dataclass(frozen=True)
 class Item:
-    """One piece of news.
-
-    Attributes:
-        when: as people read it.
-        kind: in a word or two.
-        message: a sentence.
-    """
+    """One piece of news: when, as people read it; what kind, in a word or two; and a sentence."""
 
     when: str
     kind: str
@@ -32,14 +26,9 @@ class Item:
 
 
 class Feed(Viewer):
-    """The list.
-
-    Args:
-        nothing: what it says where there is none.
-    """
+    """The list; `nothing` is what it says where there is none."""
 
     def __init__(self, nothing: str) -> None:
-        """Show that there is none."""
         super().__init__()
         self._nothing = nothing
         self._pane = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))

@@ -35,14 +35,10 @@ class Page:
     """One page in one browser tab.
 
     Args:
-        view: what the page shows.
-        context: where its frames come from.
         address: the query of the address, name → value.
-        dark: whether it is drawn dark.
     """
 
     def __init__(self, view: View, context: Context, address: dict[str, str], *, dark: bool = False) -> None:
-        """Build the page and show what the address asks for."""
         self.view = view
         self._store = context.store
         self._generation: int | None = None

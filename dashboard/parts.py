@@ -31,15 +31,9 @@ _NOTICE_COLOURS = {"info": "#3b82f6", "warning": "#f59e0b", "error": "#e5484d", 
 
 
 class Text(Viewer):
-    """A line of text that pages change; whatever it holds is shown as it is.
-
-    Args:
-        text: what it says first.
-        kind: h1, h2, lead, p or small.
-    """
+    """A line of text that pages change; whatever it holds is shown as it is. Kinds: h1, h2, lead, p, small."""
 
     def __init__(self, text: str = "", kind: str = "p") -> None:
-        """Show the text."""
         super().__init__()
         self._kind = kind
         self._pane = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))
@@ -63,7 +57,6 @@ class Notice(Viewer):
     """
 
     def __init__(self) -> None:
-        """Hidden."""
         super().__init__()
         self.text = ""
         self._pane = pn.pane.HTML(sizing_mode="stretch_width", margin=0)
@@ -93,7 +86,6 @@ class Confirm(pn.viewable.Viewer):
     """A question with two answers, hidden until it is asked."""
 
     def __init__(self) -> None:
-        """Hidden."""
         super().__init__()
         self._act: Callable[[], None] | None = None
         self._question = Text()
@@ -168,12 +160,7 @@ def link(text: str, address: str) -> str:
 
 
 def download(name: str, current: Callable[[], pd.DataFrame]) -> pmui.FileDownload:
-    """A button that saves what is shown as `name`.csv.
-
-    Args:
-        name: stem of the file.
-        current: gives the rows at the moment of the click.
-    """
+    """A button that saves what is shown as `name`.csv; `current` gives the rows at the moment of the click."""
 
     def csv() -> StringIO:
         button.data = None  # the browser saves when this changes: the same rows must be saved a second time too

@@ -65,14 +65,10 @@ class RunUnderWay(StockAssetsError):
 class Pipeline:
     """Dagster of one home. Threads may share it; every call is a request or a few, so call it outside the event loop.
 
-    Args:
-        settings: of the home; its `dagster_api` is asked, its `dagster_ui` is linked.
-
     All calls raise the errors of `dagster_api.py`.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Ask nothing yet."""
         self._home = settings.home
         self._api = DagsterApi(settings.dagster_api)
         self.runs = Runs(self._api, settings.dagster_ui)
@@ -97,8 +93,6 @@ class Pipeline:
         """Start a run of one ticker and return its id. It is queued first; `runs.one` says how far it is.
 
         Args:
-            job: what is to be made.
-            ticker: of what.
             market: its exchange's calendar, which is the run's partition.
 
         Raises:
@@ -136,7 +130,6 @@ class Pipeline:
         """Make sure that no run is about a ticker, for what a run would disturb.
 
         Args:
-            ticker: which.
             market: its exchange's calendar; None where that is not known.
 
         Raises:

@@ -63,19 +63,15 @@ class Run:
     """One run of a job.
 
     Attributes:
-        run_id: Dagster's.
-        job: name of the job.
         market: its partition; None for a run that has none.
         tickers: those that it was asked for; empty: all of its market.
         status: in Dagster's words.
         requested_at: when it was asked for, UTC; the others are None until they happen.
-        started_at: when its process began.
         ended_at: when it was over.
         steps: how many it has; 0 where that was not asked for.
         steps_done: of those, how many have ended, well or not.
         running: names of the steps under way, for example `model/xgboost`.
         reason: why it failed, in one line; None unless it did.
-        url: the run's page in Dagster's UI.
         n_failed: tickers that failed in it and have not recovered since, which a run survives; Dagster does not tell.
     """
 
@@ -114,15 +110,9 @@ class Run:
 
 
 class Runs:
-    """The runs of one Dagster.
-
-    Args:
-        api: where they are asked for.
-        ui: address of the UI as people open it, for links.
-    """
+    """The runs of one Dagster; `ui` is the address of its UI as people open it, for links."""
 
     def __init__(self, api: DagsterApi, ui: str) -> None:
-        """Ask nothing yet."""
         self._api, self._ui = api, ui
         self._reasons: dict[str, str] = {}  # of runs that are over, which do not change
 

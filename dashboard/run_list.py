@@ -72,12 +72,7 @@ def _about(run: Run) -> str:
 
 
 def with_failures(runs: Sequence[Run], universe: pd.DataFrame) -> list[Run]:
-    """The runs, each with how many tickers failed in it.
-
-    Args:
-        runs: as Dagster tells of them.
-        universe: rows of `tickers`, which name the run in which a ticker failed.
-    """
+    """The runs, each with how many tickers failed in it, by `universe`, rows of `tickers`, which name the run."""
     n_failed = universe["run_id"].value_counts().to_dict()
     return [replace(run, n_failed=n_failed.get(run.run_id, 0)) for run in runs]
 
@@ -86,7 +81,6 @@ class RunRow(pn.viewable.Viewer):
     """One run: a line, and while it is under way a bar and a way to stop it."""
 
     def __init__(self, run: Run, stop: Callable[[Run], None]) -> None:
-        """Show the run."""
         super().__init__()
         self._line = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))
         self._bar = pmui.LinearProgress(variant="determinate", value=0, sizing_mode="stretch_width", margin=(2, 0))
@@ -116,14 +110,9 @@ class RunRow(pn.viewable.Viewer):
 
 
 class RunList(pn.viewable.Viewer):
-    """Runs below each other. `show` changes what is there in place.
-
-    Args:
-        stop: called with the run that a person wants stopped.
-    """
+    """Runs below each other, changed in place. `stop` is called with the run that a person wants stopped."""
 
     def __init__(self, stop: Callable[[Run], None]) -> None:
-        """Empty."""
         super().__init__()
         self._stop = stop
         self._rows: dict[str, RunRow] = {}

@@ -14,13 +14,7 @@ class InvalidAddress(StockAssetsError):
 
 @dataclass(frozen=True)
 class Selection:
-    """The choices that all pages share.
-
-    Attributes:
-        ticker: which ticker; empty: the first of the universe.
-        models: which models; empty: what the page shows by default.
-        start, end: first and last session shown; None: the page's default, or all.
-    """
+    """The choices that all pages share. What is empty is the first ticker, and the page's own models and sessions."""
 
     ticker: str = ""
     models: tuple[str, ...] = ()

@@ -67,7 +67,6 @@ class Rows(Viewer):
     """A grid for whatever a query returns; the server sorts it and sends one page at a time."""
 
     def __init__(self) -> None:
-        """Hidden, until there are rows."""
         super().__init__()
         self.grid = pn.widgets.Tabulator(
             pd.DataFrame(),

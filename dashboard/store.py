@@ -16,28 +16,21 @@ _FRAMES_KEPT = 512
 
 
 class Snapshot:
-    """One published generation. Whatever a page shows at one moment comes from one of these.
+    """One published generation, the newest in `place`: a folder of all state, or one published database file.
 
-    Args:
-        place: folder of all state, or one published database file.
+    Whatever a page shows at one moment comes from one of these.
 
     Raises:
         NothingPublished, DamagedGeneration: there is nothing to show, with the cure.
     """
 
     def __init__(self, place: Path) -> None:
-        """Open the newest generation in `place`."""
         self._reader = Reader(place)
         self.generation = self._reader.generation
         self._ask = lru_cache(maxsize=_FRAMES_KEPT)(self._run)
 
     def get(self, query: Callable[..., pd.DataFrame], *arguments: object, **filters: object) -> pd.DataFrame:
-        """Rows of one of `storage.queries`; they are shared, so do not change them.
-
-        Args:
-            query: for example `queries.latest_forecasts`.
-            arguments: what the query takes after the reader. Lists are given as tuples.
-        """
+        """Rows of one of `storage.queries`; they are shared, so do not change them. Lists are given as tuples."""
         return self._ask(query, arguments, tuple(sorted(filters.items())))
 
     def _run(
@@ -50,14 +43,9 @@ class Snapshot:
 
 
 class Store:
-    """Holds the newest generation open for all sessions of one server.
-
-    Args:
-        place: folder of all state, or one published database file, which may be replaced at any time.
-    """
+    """Holds the newest generation in `place` open for all sessions of one server, from when there is one."""
 
     def __init__(self, place: Path) -> None:
-        """Nothing is opened yet: the server starts before anything is published too."""
         self.place = place
         self._lock = threading.Lock()
         self._shown: Snapshot | None = None

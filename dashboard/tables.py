@@ -38,7 +38,6 @@ class Column:
 
     Attributes:
         name: column of the frame; its meaning in the contracts is the tooltip of the heading.
-        title: heading.
         kind: text; link, whose values are addresses of ours; or how its numbers are written: price, number, count,
             percent, signed_percent, p_value.
         help: the tooltip, where the contracts have no such column.

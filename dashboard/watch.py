@@ -27,7 +27,6 @@ class Seen:
     """Dagster at one moment.
 
     Attributes:
-        problem: why it cannot be used; None where it can.
         sleeping: what its daemon does not do, because it is not running, in words.
         under_way: runs that are queued, started or stopping, with their steps, newest first.
         ended: the newest runs that are over, without their steps, newest first.
@@ -40,14 +39,9 @@ class Seen:
 
 
 class Watch:
-    """One Dagster, watched for every page of a server. Threads may share it.
-
-    Args:
-        pipeline: what is watched.
-    """
+    """One Dagster, watched for every page of a server. Threads may share it."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        """Look at nothing before somebody asks."""
         self.pipeline = pipeline
         self._lock = threading.Lock()
         self._looks = ThreadPoolExecutor(1, thread_name_prefix="dagster-look")

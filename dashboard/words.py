@@ -68,13 +68,7 @@ def verdict(model: str, clark_west_p: Any, std_ratio: Any) -> str:
 
 
 def forecast_sentence(ticker: str, champion: Any, currency: str | None) -> str:
-    """What the desk believes, in one sentence.
-
-    Args:
-        ticker: whose next session.
-        champion: the champion's row of `latest_forecasts`.
-        currency: ISO code of its prices.
-    """
+    """What the desk believes, in one sentence. Takes the champion's row of `latest_forecasts` and an ISO code."""
     low, high = money(champion.lower_90, currency), money(champion.upper_90, currency)
     between = f"90 % of next sessions should close between {low} and {high}"
     if champion.model == BENCHMARK:
@@ -87,8 +81,7 @@ def forecast_sentence(ticker: str, champion: Any, currency: str | None) -> str:
 def failure(ticker: Any) -> str:
     """Why a ticker failed and what to do, in one sentence: `raw_prices: no bars of ZZZZ — choose another`.
 
-    Args:
-        ticker: its row of `tickers`. One that failed under an older version says all of it in `reason`.
+    Takes its row of `tickers`. One that failed under an older version says all of it in `reason`.
     """
     said = ticker.reason if is_missing(ticker.stage) else f"{ticker.stage}: {ticker.reason}"
     return said if is_missing(ticker.cure) else f"{said} — {ticker.cure}"

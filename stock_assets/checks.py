@@ -77,7 +77,6 @@ def check_results(
     """One result a check.
 
     Args:
-        key: of the asset.
         failures: ticker → why it has no new rows.
         findings: ticker → what was found in its rows.
         is_required: whether a ticker without rows is an error, or only a model less.

@@ -32,12 +32,7 @@ class DriftWorkspace:
     folder: Path
 
     def report_inputs(self, ticker: str, features: pd.DataFrame, drift: pd.DataFrame) -> str:
-        """Write a report on drift and summary of the inputs of one check.
-
-        Args:
-            ticker: symbol, the project's name.
-            features: its rows of table `features`.
-            drift: rows of table `drift` of that check.
+        """Write a report on drift and summary of a ticker's inputs; `drift` is the check's rows of that table.
 
         Returns:
             The report's identity in the workspace.
@@ -60,13 +55,9 @@ class DriftWorkspace:
     def report_predictions(
         self, ticker: str, live: pd.DataFrame, tested: pd.DataFrame, *, session: pd.Timestamp
     ) -> str:
-        """Write a report on errors of live forecasts beside those of test predictions, of one model.
+        """Write a report on errors of one model's live forecasts beside those of its test predictions.
 
-        Args:
-            ticker: symbol, the project's name.
-            live: columns predicted and actual, at least two rows.
-            tested: the same of the test rows.
-            session: newest session, for the report's name.
+        Both have columns predicted and actual, and at least two rows; the newest session is in the report's name.
         """
         quiet_libraries()
         from evidently import DataDefinition, Dataset, Regression, Report

@@ -29,10 +29,7 @@ class CutOff:
     """The work of a run whose process was killed.
 
     Attributes:
-        job: its name.
-        market: its partition.
         tickers: that were to be worked on and still are in the universe.
-        run_config: its configuration.
         assets: what was selected of the job; None: all of it.
     """
 
@@ -88,10 +85,6 @@ def blame(
     """Write down that a run ended early, for those of its tickers whose own failure is not written down already.
 
     Args:
-        lake: of the home.
-        run: which run.
-        tickers: whom it was about.
-        why: what is written down.
         ended_at: when it ended, in seconds since 1970. A ticker whose row is younger has been worked on since.
     """
     rows = lake.read("tickers", ticker=list(tickers))

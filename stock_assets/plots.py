@@ -9,12 +9,7 @@ _SESSIONS_SHOWN = 60
 
 
 def forecast_fan(prices: pd.DataFrame, forecasts: pd.DataFrame) -> str:
-    """The last closes with every model's forecast and its 50, 80, 90 and 95 % intervals, as a Markdown image.
-
-    Args:
-        prices: one ticker's rows of table `prices`.
-        forecasts: its newest rows of table `forecasts`, one per model, random walk included.
-    """
+    """The last closes with every model's forecast and its 50, 80, 90 and 95 % intervals, as a Markdown image."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2))

@@ -47,10 +47,6 @@ def trace(settings: Settings, prefix: str) -> dict[str, Section]:
 
     What is missing or does not fit any more is said in its section, under `problem`; it is no error of the trace.
 
-    Args:
-        settings: names the home.
-        prefix: beginning of the forecast's id.
-
     Raises:
         UnknownForecast: no forecast, or several, have such an id.
     """

@@ -44,7 +44,6 @@ class Category:
     """One kind of thing that can go.
 
     Attributes:
-        name: what they are.
         rule: which of them stay.
         count: how many can go.
         size: bytes that frees; 0 where that shows only afterwards.
@@ -62,7 +61,6 @@ def find(settings: Settings, instance: dg.DagsterInstance, *, before: datetime) 
     """What can go, category by category. Nothing is removed.
 
     Args:
-        instance: the home's Dagster instance.
         before: what is younger stays (aware).
 
     Raises:

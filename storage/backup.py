@@ -59,8 +59,6 @@ def back_up(home: Path, file: Path, *, made_at: datetime, progress: Progress) ->
     Args:
         home: folder of all state. Pipelines may be at work in it.
         file: a file that does not exist, outside the home.
-        made_at: now; written into the backup.
-        progress: told what is being copied.
 
     Raises:
         BackupRefused: `file` cannot be written, or the home holds nothing.

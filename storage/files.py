@@ -77,7 +77,6 @@ def replace_atomically(
 
     Args:
         path: the file to replace; its folder is made if need be.
-        write: fills the temporary file whose path it is given.
         just_before: called when the content is safe on disk, right before the replacement.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

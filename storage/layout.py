@@ -63,7 +63,6 @@ def scan(root: Path, table: Table, where: Mapping[str, Collection[object]] | Non
     """The table's files as they are now: path relative to the lake → signature, ordered by path.
 
     Args:
-        root: the lake's folder.
         table: of an append-only one, all files are listed.
         where: partition column → values; files of other values are not looked at.
     """

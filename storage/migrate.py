@@ -22,7 +22,6 @@ class Migration:
     Attributes:
         to: the version reached; the one before is `to - 1`.
         what: a line people read while it runs.
-        apply: changes the lake at the given root.
     """
 
     to: int

@@ -39,11 +39,7 @@ def generations(home: Path) -> list[int]:
 
 
 def newest_generation(place: Path) -> int | None:
-    """Number of what `Reader(place)` would open now; None where there is nothing. Of a file: when it was changed.
-
-    Args:
-        place: folder of all state, or one published database file.
-    """
+    """Number of what `Reader(place)` would open now; None where there is nothing. Of a file: when it was changed."""
     if place.is_dir():
         return max(generations(place), default=None)
     return place.stat().st_mtime_ns if place.exists() else None
@@ -60,7 +56,6 @@ class Reader:
     """
 
     def __init__(self, place: Path) -> None:
-        """Open the newest generation in `place`."""
         self.generation, self._connection = open_newest(place)
         self._path = _path_of(place, self.generation)
         self._one_at_a_time = threading.Lock()
@@ -102,7 +97,6 @@ def open_newest(place: Path, **settings: str) -> tuple[int, duckdb.DuckDBPyConne
 
     Args:
         place: folder of all state, or one published database file.
-        settings: further DuckDB settings of the connection.
 
     Raises:
         NothingPublished: there is none yet. DamagedGeneration: its file cannot be opened.

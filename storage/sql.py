@@ -33,7 +33,6 @@ class Limits:
     Attributes:
         rows: rows returned at most; the rest is cut.
         size: bytes returned at most; the rest is cut.
-        seconds: how long it may take.
         memory: bytes it may use while it works. Nothing is put on disk instead.
     """
 
@@ -49,7 +48,6 @@ class Query:
     Args:
         sql: exactly one SELECT statement (WITH …, FROM-first, VALUES, DESCRIBE and SHOW are SELECTs to DuckDB).
         place: folder of all state, whose newest generation answers, or one published database file.
-        limits: what it may use.
     """
 
     def __init__(self, sql: str, place: Path, limits: Limits | None = None) -> None:
@@ -132,8 +130,6 @@ def run_select(
     """Run somebody's SQL and return its rows: a `Query` of which only rows and seconds are limited.
 
     Args:
-        sql: exactly one SELECT statement.
-        place: folder of all state, whose newest generation answers, or one published database file.
         max_rows: rows returned at most; `frame.attrs["truncated"]` says whether there were more. None for all.
         timeout: seconds after which the query is stopped; None for never.
 

@@ -17,10 +17,8 @@ def add_ticker(lake: Lake, ticker: str, source: str = "", *, now: datetime) -> A
     """Make a ticker's row, with the status `added`: its first run fetches, trains and forecasts it.
 
     Args:
-        lake: of the home.
-        ticker: in capitals, as Yahoo spells it.
         source: where its bars are to come from; empty: the first run decides.
-        now: time of the row, with a time zone.
+        now: time of the row, aware.
 
     Returns:
         What was done; a ticker that is there is kept as it is, unless another source is asked for.

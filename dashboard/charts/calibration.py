@@ -23,7 +23,6 @@ class Calibration:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         self._source = ColumnDataSource({name: [] for name in ("model", "colour", "x", *_NUMBERS)})
         self.figure = drawn = chart(height=440, x_range=Range1d(0.45, 1.0), y_range=Range1d(0, 1))
         drawn.line([0, 1], [0, 1], color=NEUTRAL, line_dash="dashed", line_width=1.6)
@@ -38,12 +37,7 @@ class Calibration:
             axis.formatter = NumeralTickFormatter(format="0 %")
 
     def show(self, calibration: pd.DataFrame, colours: Mapping[str, str]) -> None:
-        """Show each model at each level.
-
-        Args:
-            calibration: rows of `calibration` of one scheme and role; at least one.
-            colours: model → colour.
-        """
+        """Show each model at each level. Takes rows of `calibration` of one scheme and role; at least one."""
         models = sorted(calibration["model"].unique())
         offsets = dict(zip(models, _SPREAD * (np.arange(len(models)) + 0.5) / len(models) - _SPREAD / 2, strict=True))
         self._source.data = {

@@ -22,7 +22,6 @@ class Candles:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         self._bars = ColumnDataSource(_candles(pd.DataFrame(columns=["session", "open", "high", "low", "close"])))
         self._fan = {level: ColumnDataSource({"x": [], "y": []}) for level in BAND_ALPHA}
         self._walk = ColumnDataSource({"x": [], "y": []})
@@ -48,11 +47,9 @@ class Candles:
         drawn.legend.orientation = "horizontal"
 
     def show(self, bars: pd.DataFrame, forecast: Any) -> None:
-        """Show bars, and the forecast for the session after the last of them.
+        """Show bars, rows of `prices` by session, at least one; and the champion's row of `latest_forecasts`.
 
-        Args:
-            bars: rows of `prices`, by session; at least one.
-            forecast: the champion's row of `latest_forecasts`; None where there is none for the last bar.
+        The forecast is for the session after the last bar; None where there is none.
         """
         n = len(bars)
         self._bars.data = _candles(bars)

@@ -16,7 +16,6 @@ class Closes:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         self._actual = ColumnDataSource({name: [] for name in ("x", "label", "actual", "naive")})
         self._lines = ColumnDataSource({name: [] for name in ("xs", "ys", "colour")})
         self._points = ColumnDataSource({name: [] for name in ("x", "label", "actual", "predicted", "model", "colour")})
@@ -38,12 +37,7 @@ class Closes:
         self.figure.add_layout(self.figure.legend[0], "above")
 
     def show(self, rows: pd.DataFrame, colours: Mapping[str, str]) -> None:
-        """Show predictions beside closes.
-
-        Args:
-            rows: rows of `predictions`, by model and target session; at least one.
-            colours: model → colour.
-        """
+        """Show predictions beside closes. Takes rows of `predictions`, by model and target session; at least one."""
         known = rows.drop_duplicates("target_session").sort_values("target_session")
         place = {session: i for i, session in enumerate(known["target_session"])}
         labels = [f"{session:%Y-%m-%d}" for session in known["target_session"]]

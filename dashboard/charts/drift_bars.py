@@ -14,7 +14,6 @@ class DriftBars:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         self._source = ColumnDataSource({name: [] for name in ("feature", "ratio", "statistic", "threshold", "colour")})
         self.figure = chart(height=420, y_range=[""])
         bars = self.figure.hbar(

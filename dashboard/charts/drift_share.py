@@ -10,14 +10,9 @@ _TOOLTIPS = [("session", "@label"), ("drifted inputs", "@share{0 %}")]
 
 
 class DriftShare:
-    """The chart. `show` changes what it shows; the figure stays the same.
-
-    Args:
-        limit: share from which the inputs of a session count as drifted.
-    """
+    """The chart. `show` changes what it shows; from `limit` on the inputs of a session count as drifted."""
 
     def __init__(self, limit: float) -> None:
-        """Draw an empty chart."""
         self._source = ColumnDataSource({name: [] for name in ("x", "share", "label")})
         self.figure = chart(height=420, y_range=Range1d(0, 1))
         self._sessions = by_session(self.figure)

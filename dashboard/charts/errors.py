@@ -19,7 +19,6 @@ class Errors:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         self._walk = ColumnDataSource({name: [] for name in ("left", "right", "share")})
         self._lines = ColumnDataSource({name: [] for name in ("xs", "ys", "model", "colour")})
         self.figure = chart(height=320)
@@ -36,13 +35,7 @@ class Errors:
         self.figure.y_range.start = 0
 
     def show(self, rows: pd.DataFrame, models: list[str], colours: Mapping[str, str]) -> None:
-        """Show shares of sessions by size of error.
-
-        Args:
-            rows: columns target_session, model, error and walk_error [%]; at least one row.
-            models: those that have a line.
-            colours: model → colour.
-        """
+        """Show shares of sessions by size of `error` and of `walk_error` [%]; at least one row."""
         walk = rows.drop_duplicates("target_session")["walk_error"].to_numpy()
         reach = _REACH * float(walk.std()) or 1.0
         edges = np.linspace(-reach, reach, _BINS + 1)

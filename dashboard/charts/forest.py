@@ -24,7 +24,6 @@ class Forest:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         self._source = ColumnDataSource({name: [] for name in ("model", "colour", *_NUMBERS)})
         self.figure = drawn = chart(height=300, x_range=Range1d(-1, 1), y_range=[""])
         self._noise = BoxAnnotation(fill_color=NEUTRAL, fill_alpha=0.14, line_alpha=0)
@@ -49,12 +48,7 @@ class Forest:
         drawn.ygrid.visible = False
 
     def show(self, scores: pd.DataFrame, colours: Mapping[str, str]) -> None:
-        """Show one row a model, the first on top.
-
-        Args:
-            scores: rows of `leaderboard` of one ticker, scheme and role; at least one.
-            colours: model → colour.
-        """
+        """Show a row a model, the first on top: rows of `leaderboard` of one ticker, scheme and role; at least one."""
         numbers = scores[list(_NUMBERS)].astype(float)
         self.figure.height = 90 + _PIXELS_A_MODEL * len(scores)
         self.figure.y_range.factors = scores["model"].tolist()[::-1]

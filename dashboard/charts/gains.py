@@ -15,7 +15,6 @@ class Gains:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         self._source = ColumnDataSource({name: [] for name in ("xs", "ys", "model", "colour")})
         self.figure = chart(height=380, x_axis_type="datetime")
         lines = self.figure.multi_line("xs", "ys", source=self._source, color="colour", line_width=2.2)
@@ -26,12 +25,7 @@ class Gains:
         self.figure.yaxis.axis_label = "ahead of the random walk [squared %]"
 
     def show(self, gains: Mapping[str, "pd.Series[float]"], colours: Mapping[str, str]) -> None:
-        """Show one line for each model.
-
-        Args:
-            gains: model → sum so far of the random walk's squared error less the model's, by session.
-            colours: model → colour.
-        """
+        """Show for each model the sum so far of the random walk's squared error less the model's, by session."""
         self._source.data = {
             "xs": [own.index.to_numpy() for own in gains.values()],
             "ys": [own.to_numpy() for own in gains.values()],

@@ -20,7 +20,6 @@ class GroupedBars:
     """
 
     def __init__(self, title: str, base: float = 0.0) -> None:
-        """Draw an empty chart."""
         self._base = base
         self._source = ColumnDataSource({name: [] for name in ("x", "group", "model", "value", "colour")})
         self.figure = chart(height=300, x_range=FactorRange(range_padding=0.03))
@@ -40,10 +39,7 @@ class GroupedBars:
     def show(self, values: pd.DataFrame, models: list[str], colours: Mapping[str, str]) -> None:
         """Show the models' bars in the order of `models`, groups in the order of the rows.
 
-        Args:
-            values: columns model, group and value (a fraction); rows of other models are left out.
-            models: whose bars.
-            colours: model → colour.
+        Takes columns model, group and value (a fraction); rows of other models are left out.
         """
         values = values[values["model"].isin(models)].dropna(subset=["value"])
         groups = list(dict.fromkeys(values["group"]))

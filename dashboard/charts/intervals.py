@@ -19,7 +19,6 @@ class Intervals:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         self._columns = [
             "model",
             "predicted",

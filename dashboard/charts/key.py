@@ -19,7 +19,6 @@ class Key(Viewer):
     """The line; empty until `show`."""
 
     def __init__(self) -> None:
-        """Say nothing yet."""
         super().__init__()
         self._pane = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))
 

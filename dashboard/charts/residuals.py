@@ -15,7 +15,6 @@ class Residuals:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         self._source = ColumnDataSource({name: [] for name in ("session", "error", "model", "colour")})
         self.figure = chart(height=320, x_axis_type="datetime")
         self.figure.add_layout(Span(dimension="width", location=0, line_color=NEUTRAL, line_width=1))
@@ -24,12 +23,7 @@ class Residuals:
         self.figure.yaxis.axis_label = "predicted − actual [%]"
 
     def show(self, rows: pd.DataFrame, colours: Mapping[str, str]) -> None:
-        """Show one dot for each row.
-
-        Args:
-            rows: columns target_session, model and error [%].
-            colours: model → colour.
-        """
+        """Show one dot for each row: columns target_session, model and error [%]."""
         self._source.data = {
             "session": rows["target_session"].to_numpy(),
             "error": rows["error"].to_numpy(),

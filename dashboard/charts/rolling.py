@@ -21,7 +21,6 @@ class Rolling:
     """
 
     def __init__(self, column: str, reference: float) -> None:
-        """Draw an empty chart."""
         self._column, self._reference = column, reference
         self._source = ColumnDataSource(_NOTHING)
         self.figure = drawn = chart(height=280, x_range=Range1d(0, 1), y_range=Range1d(-1, 1))
@@ -32,12 +31,7 @@ class Rolling:
         drawn.yaxis.formatter = NumeralTickFormatter(format="0.0 %")
 
     def show(self, performance: pd.DataFrame, colours: Mapping[str, str]) -> None:
-        """Show one line a model.
-
-        Args:
-            performance: rows of `live_performance`, by session; at least one.
-            colours: model → colour.
-        """
+        """Show one line a model. Takes rows of `live_performance`, by session; at least one."""
         said = performance[performance["n"] >= _FEWEST]
         performance = performance if said.empty else said
         sessions = sorted(performance["target_session"].unique())

@@ -22,7 +22,6 @@ class Track:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        """Draw an empty chart."""
         empty: dict[str, list[Any]] = {name: [] for name in ("x", "label", *_COLUMNS)}
         self._record = ColumnDataSource(empty)
         self._misses = ColumnDataSource(dict(empty))

@@ -20,8 +20,6 @@ def tested_rows(predictions: pd.DataFrame, ticker: str, models: Sequence[str]) -
 
     Args:
         predictions: rows of table `predictions`, role test.
-        ticker: whose they are, for messages.
-        models: models that are asked for; empty: any.
 
     Returns:
         The rows, by model and target session, with `error` (log return predicted - actual, in per cent) and

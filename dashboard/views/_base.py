@@ -29,12 +29,7 @@ class Control(StrEnum):
 
 @dataclass(frozen=True)
 class Context:
-    """What a page is given when a session opens it.
-
-    Attributes:
-        store: where frames come from.
-        settings: home and the addresses of the other screens, for links.
-    """
+    """What a page is given when a session opens it: where frames come from, and the addresses of the other screens."""
 
     store: Store
     settings: Settings
@@ -47,7 +42,6 @@ class View(ABC):
         name: file stem and address.
         label, icon, order: its entry in the navigation (icons: names of Material Icons).
         question: the one it answers, its title; `{ticker}` is filled in.
-        controls: what people choose above it.
         terms: entries of the glossary that it shows (`glossary.py`).
         needs_data: whether there is nothing to see before something is published.
     """
@@ -62,7 +56,6 @@ class View(ABC):
     needs_data: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
-        """Keep what the page was given. Children build their charts and tables here, empty."""
         self.context = context
 
     @abstractmethod

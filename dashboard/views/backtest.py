@@ -53,7 +53,6 @@ class Backtest(View):
     )
 
     def __init__(self, context: Context) -> None:
-        """Build the charts, empty."""
         super().__init__(context)
         self.sentence = Text(kind="lead")
         self.rows_said = Text(kind="small")

@@ -44,7 +44,6 @@ class Forecast(View):
     terms = ("Champion", "Random walk", "Prediction interval", "Skill", "Clark–West")
 
     def __init__(self, context: Context) -> None:
-        """Build the charts, empty."""
         super().__init__(context)
         self.sentence = Text(kind="lead")
         self.reason = Text(kind="small")

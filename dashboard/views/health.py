@@ -55,7 +55,6 @@ class Health(View):
     )
 
     def __init__(self, context: Context) -> None:
-        """Build charts, grids and lists, empty."""
         super().__init__(context)
         self.answer = Text(kind="lead")
         self.states = {name: Notice() for name in ("inputs", "stages", "audit", "pipeline")}

@@ -95,7 +95,6 @@ class Leaderboard(View):
     )
 
     def __init__(self, context: Context) -> None:
-        """Build the chart and the tables, empty."""
         super().__init__(context)
         self.sentence = Text(kind="lead")
         self.reason = Text(kind="small")

@@ -66,7 +66,6 @@ class TrackRecord(View):
     terms = ("Live", "Skill", "Coverage", "Prediction interval", "Wilson interval", "Kupiec", "Christoffersen")
 
     def __init__(self, context: Context) -> None:
-        """Build the charts, empty."""
         super().__init__(context)
         self.sentence = Text(kind="lead")
         self.waiting = Notice()

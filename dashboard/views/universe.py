@@ -59,7 +59,6 @@ class Universe(View):
     needs_data = False
 
     def __init__(self, context: Context) -> None:
-        """Build table, buttons and the list of runs, empty; nothing is asked before the page is open."""
         super().__init__(context)
         self._watch: Watch | None = None if context.store.is_file else watch_for(context.settings)
         self._seen: Seen | None = None
@@ -226,12 +225,7 @@ class Universe(View):
 
 
 def rows(universe: pd.DataFrame, newest: pd.DataFrame) -> pd.DataFrame:
-    """The table: the universe with each ticker's newest session, times as text.
-
-    Args:
-        universe: rows of `tickers`.
-        newest: rows of `queries.newest_sessions`.
-    """
+    """The table: rows of `tickers` with each one's newest session (`queries.newest_sessions`), times as text."""
     sessions, reasons = newest.set_index("ticker")["newest_session"], _reasons(universe)
     return pd.DataFrame(
         {

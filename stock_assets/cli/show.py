@@ -78,13 +78,7 @@ FORECASTS = (
 
 
 def leaderboard(frame: "pd.DataFrame", console: Console, *, sample: Collection[str] = ()) -> None:
-    """Print one table per ticker, scheme and role.
-
-    Args:
-        frame: rows of the view `leaderboard`.
-        console: where to.
-        sample: tickers whose bars are sample data; their tables say so.
-    """
+    """Print one table per ticker, scheme and role. Takes rows of the view `leaderboard`; those of `sample` say so."""
     for (ticker, scheme, role), group in frame.groupby(["ticker", "scheme", "role"], sort=True):
         rows = _rows(group.sort_values("rmse"))
         rows.sort(key=lambda row: row["model"] != BENCHMARK)
@@ -131,10 +125,7 @@ def audit(frame: "pd.DataFrame", console: Console) -> None:
 def forecasts(frame: "pd.DataFrame", console: Console, *, now: datetime | None = None) -> None:
     """Print one table per ticker with 90 % intervals, the age of the data, the sample-data banner and the disclaimer.
 
-    Args:
-        frame: rows of the table `forecasts` (or of the view `latest_forecasts`).
-        console: where to.
-        now: what the data's age is counted to; the present by default.
+    Takes rows of the table `forecasts`; the data's age is counted to `now`, the present by default.
     """
     for ticker, group in frame.groupby("ticker", sort=True):
         rows = _rows(group)

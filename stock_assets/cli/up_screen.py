@@ -22,8 +22,6 @@ class Screen:
     """Talk on stderr, with a line that moves for each service that is waited for; the table on stdout.
 
     Args:
-        services: that are started.
-        home: for their logs.
         opens: the service whose address is opened in a browser once all have been started; empty: none.
     """
 

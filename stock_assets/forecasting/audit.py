@@ -32,16 +32,7 @@ _SPLIT_RULES = ("splits_disjoint", "splits_ordered", "splits_purged", "splits_co
 
 @dataclass(frozen=True)
 class Subject:
-    """What the audit looks at of one ticker; frames are its rows of the tables of those names.
-
-    Attributes:
-        prices: bars.
-        features: of those bars.
-        splits: of those features.
-        folds: table `backtest_folds`; empty before the first backtest.
-        predictions: of all models.
-        evaluation: of all models.
-    """
+    """What the audit looks at of one ticker: its rows of the tables of those names; of `backtest_folds` maybe none."""
 
     prices: pd.DataFrame
     features: pd.DataFrame
@@ -63,12 +54,8 @@ def audit(
     """Examine features, splits and every model's stored fits.
 
     Args:
-        subject: what is stored.
         fits: model → its stored fits; the first one is named in the table: the final fit.
-        ticker: symbol.
         audited_at: now, aware.
-        compute: what makes features of bars.
-        progress: told which model is looked at.
 
     Returns:
         Frame of table `audit`.
@@ -103,10 +90,7 @@ def _examine_model(
 def examine_splits(splits: pd.DataFrame, folds: pd.DataFrame, features: pd.DataFrame) -> list[Examination]:
     """Prove that roles come in the order of time with a session purged between them, in the holdout and in every fold.
 
-    Args:
-        splits: one ticker's rows of table `splits`.
-        folds: its rows of table `backtest_folds`.
-        features: its rows of table `features`.
+    Takes one ticker's rows of tables `splits`, `backtest_folds` and `features`.
     """
     broken = {finding.name: finding for finding in check_splits(splits, features)}
     found = [

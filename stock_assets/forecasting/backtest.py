@@ -27,13 +27,7 @@ from stock_assets.forecasting.units import Steps, drive, together
 
 @dataclass(frozen=True)
 class Backtest:
-    """What a backtest has to say.
-
-    Attributes:
-        predictions: rows of table `predictions`, role test.
-        folds: rows of table `backtest_folds`.
-        trials: rows of table `tuning_trials`; none where nothing was searched.
-    """
+    """Rows of tables `predictions`, role test, `backtest_folds`, and `tuning_trials` where anything was searched."""
 
     predictions: pd.DataFrame
     folds: pd.DataFrame
@@ -55,15 +49,10 @@ def backtesting(
     """Fit where a fold has a fit of its own, and predict each fold. Fits that the store has are not repeated.
 
     Args:
-        forecaster: the model and its settings.
         history: the ticker's whole history (`build_history`).
         folds: all folds, from `plan_folds`.
-        ticker: symbol.
-        calendar: exchange calendar name.
-        store: where fits are kept.
         now: clock, aware; asked when a fit is written down.
         tune: trials of a search for settings within each fit's own training window; 0 for none.
-        progress: told which fold is at work, and what the model says.
 
     Raises:
         TooFewRows: too few rows for the model or for its calibration.
@@ -124,13 +113,7 @@ def _last_asked(folds: Sequence[Fold], fitted: Fold) -> pd.Timestamp:
 
 
 def check_backtest(predictions: pd.DataFrame, folds: Sequence[Fold], features: pd.DataFrame) -> list[Finding]:
-    """Check the folds by the rules of every split, and the predictions of one model by those of every prediction.
-
-    Args:
-        predictions: from `run_backtest`.
-        folds: what it was run on.
-        features: what they were planned on.
-    """
+    """Check the folds by the rules of every split, and the predictions of one model by those of every prediction."""
     splits = as_splits(folds, features)
     findings = [*check_splits(splits, features), *check_predictions(predictions, splits, features)]
     silent = [fold for fold in folds if fold.name not in set(predictions["fold"])]

@@ -33,8 +33,6 @@ def kupiec(hits: int, n: int, coverage: float) -> float:
     """p-value that the coverage is the one promised: proportion of failures (Kupiec 1995, Journal of Derivatives 3).
 
     Args:
-        hits: outcomes inside.
-        n: outcomes, at least 1.
         coverage: promised share inside, a fraction between 0 and 1.
 
     Raises:

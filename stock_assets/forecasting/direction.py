@@ -1,7 +1,7 @@
 """Direction: are the signs better than chance?
 
-Rows where the prediction or the return is zero say nothing about direction and are left out everywhere. A figure is NaN
-where no test is possible: no row is left, or one side never changes its sign.
+Every function takes log returns and predicted ones, shape (n,). Rows where either is zero say nothing about direction
+and are left out. A figure is NaN where no test is possible: no row is left, or one side never changes its sign.
 """
 
 import numpy as np
@@ -14,12 +14,7 @@ CONFIDENCE = 0.99
 
 
 def with_a_sign(actual: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether returns rose and were said to rise, of the rows where neither is zero.
-
-    Args:
-        actual: log returns, shape (n,).
-        predicted: predicted log returns, shape (n,).
-    """
+    """Whether returns rose and were said to rise, of the rows where neither is zero."""
     actual, predicted = aligned(actual=actual, predicted=predicted)
     says_something = (actual != 0) & (predicted != 0)
     return actual[says_something] > 0, predicted[says_something] > 0
@@ -36,10 +31,6 @@ def pesaran_timmermann(actual: ArrayLike, predicted: ArrayLike) -> float:
 
     Pesaran & Timmermann (1992), Journal of Business & Economic Statistics 10, eq. 6. Always saying up in a rising
     market has no timing, and so no significance, however often it is right.
-
-    Args:
-        actual: log returns, shape (n,).
-        predicted: predicted log returns, shape (n,).
 
     Returns:
         p-value from the standard normal.
@@ -66,8 +57,6 @@ def accuracy_lower_bound(actual: ArrayLike, predicted: ArrayLike, *, confidence:
     """Exact one-sided lower bound of directional accuracy (Clopper & Pearson 1934, Biometrika 26).
 
     Args:
-        actual: log returns, shape (n,).
-        predicted: predicted log returns, shape (n,).
         confidence: chance, at least, that the true accuracy is above the bound, if rows are independent.
     """
     from scipy.special import betaincinv

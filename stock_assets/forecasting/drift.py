@@ -56,10 +56,7 @@ def measure_drift(features: pd.DataFrame, *, checked_at: datetime) -> pd.DataFra
 
 
 def drifted_sessions(drift: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether the inputs as a whole had drifted, for each session checked, by the newest check of that session.
-
-    Args:
-        drift: rows of table `drift` of one ticker.
+    """Whether one ticker's inputs as a whole had drifted, for each session checked, by its newest check.
 
     Returns:
         Series by `current_end`, ascending.

@@ -96,7 +96,6 @@ def deflated_sharpe(log_returns: Floats, *, trials: int, variance: float) -> flo
 
     Args:
         log_returns: of the model looked at, shape (n,).
-        trials: models tried.
         variance: of the Sharpe ratios (per session) of the models tried.
     """
     from scipy.special import ndtr, ndtri
@@ -127,9 +126,6 @@ def max_drawdown(log_returns: Floats) -> float:
 def open_to_open(prices: pd.DataFrame) -> "pd.Series[float]":
     """Log return from each session's adjusted open to the next one's, indexed by the session *before* it.
 
-    Args:
-        prices: one ticker's rows of table `prices`.
-
     Returns:
         At session t what a position taken at the open of t + 1 earns until the open of t + 2; NaN where not known yet.
     """
@@ -146,8 +142,6 @@ def economics(predictions: pd.DataFrame, prices: pd.DataFrame, *, ticker: str, t
     Args:
         predictions: the ticker's rows of table `predictions`; a session between the first and the last that a model did
             not predict is spent flat.
-        prices: its rows of table `prices`.
-        ticker: symbol.
         trials: models tried, present or not, for the deflated Sharpe ratio.
 
     Returns:

@@ -23,8 +23,6 @@ def outdated_backtests(
         folds: the ticker's rows of table `backtest_folds`. All of a model are of one backtest, so the newest tells.
         tuned: models whose settings have been searched: a search gives every fit what its own training window says, so
             the settings that it chooses may differ.
-        ticker: symbol.
-        store: where the fits are kept.
 
     Returns:
         Model → what differs, as part of a sentence. A model without a backtest is not among them.

@@ -28,13 +28,11 @@ class Feature:
     """One feature.
 
     Attributes:
-        name: column name.
         formula: DuckDB expression over one ticker's bars ordered by session. It may use the columns of `prices`; the
             columns that `features_sql` derives (`log_price`, `log_return`, and for window sums the decimals
             `squared_return`, `squared_range`, `gain`, `move`, `level`, `traded`); the window `sessions` (for `lag`);
             and `last_<n>`, the current session and the n - 1 before it. Only the current and earlier rows.
         lookback: sessions it reaches back; the first `lookback` sessions of a ticker have no value. At most `WARM_UP`.
-        unit: unit of the value.
         why: one line of reason, shown as the column's comment.
     """
 

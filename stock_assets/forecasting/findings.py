@@ -28,12 +28,10 @@ class Finding:
 
 
 def refuse(findings: Sequence[Finding], *, subject: str, tolerated: Collection[str] = ()) -> None:
-    """Refuse data that has an error among its findings.
+    """Refuse data that has an error among its findings, those of `tolerated` names apart.
 
     Args:
-        findings: what a check found.
         subject: what was checked, as a person would say it.
-        tolerated: names of findings that are shown but do not refuse.
 
     Raises:
         RefusedData: naming every error found.

@@ -25,11 +25,8 @@ def examine_training_end(
 ) -> Examination:
     """Prove that every prediction is later than what its fit learned from, and a session is purged where it is scored.
 
-    Args:
-        fits: stored fits of one model.
-        folds: its rows of table `backtest_folds`.
-        predictions: its rows of table `predictions`.
-        sessions: the ticker's sessions, ascending.
+    Takes one model's stored fits, its rows of tables `backtest_folds` and `predictions`, and the ticker's sessions,
+    ascending.
     """
     ends = {str(version): pd.Timestamp(end) for version, end in folds.set_index("model_version")["train_end"].items()}
     ends |= {fit.manifest.version: pd.Timestamp(fit.manifest.train_end) for fit in fits}
@@ -55,12 +52,7 @@ def examine_training_end(
 
 
 def examine_scales(fits: Iterable[StoredModel], history: pd.DataFrame) -> Examination:
-    """Prove that scalers and standardisation are what the training rows alone give.
-
-    Args:
-        fits: stored fits of one model.
-        history: the ticker's whole history.
-    """
+    """Prove that scalers and standardisation of one model's fits are what the training rows alone give."""
     largest, limit, wrong, n = 0.0, 0.0, [], 0
     for fit in fits:
         known = _known(fit, history)
@@ -88,10 +80,7 @@ def examine_scales(fits: Iterable[StoredModel], history: pd.DataFrame) -> Examin
 def examine_calibration(fits: Iterable[StoredModel], history: pd.DataFrame) -> Examination:
     """Prove that intervals were calibrated inside the training window, on what happened and was forecast then.
 
-    Args:
-        fits: stored fits of one model. Of its final fit, which also uses what its evaluated fit said of later rows,
-            only the sessions are compared.
-        history: the ticker's whole history.
+    Of a final fit, which also uses what its evaluated fit said of later rows, only the sessions are compared.
     """
     name, wrong, largest, limit = "calibration_provenance", [], 0.0, 0.0
     for fit in fits:

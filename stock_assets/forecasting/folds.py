@@ -92,7 +92,6 @@ def plan_folds(features: pd.DataFrame, plan: Plan) -> list[Fold]:
 
     Args:
         features: rows of table `features` of one ticker; those without a label (the newest) are in no fold.
-        plan: how.
 
     Raises:
         TooFewRows: no session would be left to predict; names both numbers.
@@ -117,12 +116,7 @@ def plan_folds(features: pd.DataFrame, plan: Plan) -> list[Fold]:
 
 
 def as_splits(folds: Sequence[Fold], features: pd.DataFrame) -> pd.DataFrame:
-    """The folds in the form of table `splits`: train, test, and purged for the sessions between them.
-
-    Args:
-        folds: from `plan_folds`.
-        features: what they were planned on.
-    """
+    """The folds in the form of table `splits`: train, test, and purged for the sessions between them."""
     parts = []
     for fold in folds:
         rows = features.loc[features["session"].between(fold.train[0], fold.test[-1]), ["ticker", "session"]]

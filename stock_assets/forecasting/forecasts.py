@@ -48,10 +48,7 @@ def make_forecasts(
 
     Args:
         predictions: the ticker's rows of table `predictions`, all models; rows of fold `live` are used.
-        prices: its rows of table `prices`.
-        models: its rows of table `models`.
-        champion: name of the model that is trusted now.
-        existing: its rows of table `forecasts`.
+        prices, models, existing: its rows of tables `prices`, `models` and `forecasts`.
         live_until: until when a forecast for a session counts as live, aware.
         created_at: when this is written, aware.
         run_id: the orchestrator's name of the run that writes it.
@@ -118,9 +115,7 @@ def score_forecasts(
     A ticker that did not trade in the session that was forecast gets no score: its next bar answers another question.
 
     Args:
-        forecasts: rows of table `forecasts`.
         prices: rows of table `prices`, one vintage per ticker.
-        existing: rows of table `forecast_scores`.
         scored_at: when this is written, aware.
 
     Returns:
@@ -147,12 +142,7 @@ def score_forecasts(
 
 
 def with_actuals(forecasts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The forecasts that have been scored, with the `actual` of their newest score.
-
-    Args:
-        forecasts: rows of table `forecasts`.
-        scores: rows of table `forecast_scores`.
-    """
+    """The forecasts that have been scored, with the `actual` of their newest row of table `forecast_scores`."""
     return forecasts.merge(_newest_scores(scores)[["forecast_id", "actual"]], on="forecast_id")
 
 

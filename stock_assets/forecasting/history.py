@@ -28,9 +28,7 @@ def training_window(history: pd.DataFrame, first: int, last: int, *, lead: int) 
     complete row would otherwise learn from them, too.
 
     Args:
-        history: from `build_history`.
         first: position of the first row to learn from, at least `lead`.
-        last: position of the last one.
         lead: sessions of inputs before the first label.
 
     Returns:

@@ -31,10 +31,7 @@ class Examination:
 
     Attributes:
         name: what was looked at, as in table `audit`.
-        passed: whether it held.
-        message: a sentence with the values.
         statistic: what was measured; NaN where there is no number.
-        limit: what it may be at most.
         kind: proof (must hold) or flag (too good to be believed without proof).
     """
 
@@ -62,12 +59,7 @@ class Cut:
 
 
 def cuts(prices: pd.DataFrame, *, seed: int = 0) -> list[Cut]:
-    """Cut one ticker's bars in a few places.
-
-    Args:
-        prices: rows of table `prices`; more than the warm-up.
-        seed: of the perturbation.
-    """
+    """Cut one ticker's bars (table `prices`, more than the warm-up) in a few places."""
     bars = prices.sort_values("session", ignore_index=True)
     last = len(bars) - 2
     at = {max(WARM_UP, min(last, int(share * len(bars)))) for share in _SHARES} | {last}
@@ -87,13 +79,7 @@ def _perturbed(bars: pd.DataFrame, start: int, rng: np.random.Generator) -> pd.D
 def examine_features(
     features: pd.DataFrame, places: Sequence[Cut], *, compute: Compute = compute_features
 ) -> list[Examination]:
-    """Prove that every stored feature of every session up to each cut is the same, to the last bit, without the future.
-
-    Args:
-        features: one ticker's rows of table `features`.
-        places: from `cuts`.
-        compute: what makes features of bars.
-    """
+    """Prove that every stored feature up to each cut is the same, to the last bit, without the future."""
     names = [feature.name for feature in FEATURES]
     return [
         _features_finding("features_truncated", "from bars that end there", features, names, places, compute),
@@ -121,13 +107,10 @@ def _features_finding(
 def examine_predictions(
     fits: Iterable[StoredModel], history: pd.DataFrame, places: Sequence[Cut], *, compute: Compute = compute_features
 ) -> list[Examination]:
-    """Prove that no prediction and no interval bound of a model changes when the future does.
+    """Prove that no prediction and no interval bound of one model's fits changes when the future does.
 
     Args:
-        fits: stored fits of one model.
-        history: one ticker's whole history, of the features as stored.
-        places: from `cuts`.
-        compute: what makes features of bars.
+        history: the ticker's whole history, of the features as stored.
     """
     truncated = [build_history(place.truncated, compute(place.truncated)) for place in places]
     perturbed = [build_history(place.perturbed, compute(place.perturbed)) for place in places]

@@ -84,8 +84,6 @@ def pinball(actual: ArrayLike, quantile: ArrayLike, level: float) -> float:
     """Mean pinball loss of forecasts of one quantile (Koenker & Bassett 1978, Econometrica 46).
 
     Args:
-        actual: shape (n,).
-        quantile: forecasts of the quantile, shape (n,).
         level: which quantile, between 0 and 1.
     """
     if not 0 < level < 1:
@@ -115,7 +113,6 @@ def crps(actual: ArrayLike, quantiles: ArrayLike, levels: ArrayLike) -> float:
     and Student forecasts is within 0.5 % of that of the whole distribution.
 
     Args:
-        actual: shape (n,).
         quantiles: forecasts, shape (k, n), one row a level, not descending.
         levels: strictly ascending between 0 and 1, shape (k,).
     """

@@ -32,8 +32,6 @@ def minimum_detectable_skill(n: int, *, test: Test = "clark_west", level: float 
     Args:
         n: rows, at least 1.
         test: which test; the one that promotes is Clark–West.
-        level: of the test.
-        power: chance of rejecting where the skill is there.
 
     Returns:
         Skill as 1 − RMSE / RMSE of the random walk; NaN where no skill below 1 would be found so often.

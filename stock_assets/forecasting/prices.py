@@ -39,8 +39,6 @@ class Reconciled:
 
     Attributes:
         rows: rows to append, in the table's columns; empty where the fetch brings nothing new.
-        vintage: the vintage that is current afterwards.
-        n_new: sessions that were not stored.
         n_restated: stored sessions whose prices differ; if there is any, `rows` is a whole new vintage.
         n_revised: stored sessions that differ in volume, dividend or split only.
         n_carried: stored sessions that a restating fetch lacks and that were carried into the new vintage.
@@ -64,8 +62,6 @@ def reconcile(
     Args:
         stored: the ticker's rows of `raw_prices`, possibly none.
         fetched: `Bars.frame` of the source: `session` and `BARS`, one row per session.
-        ticker: symbol.
-        source: name of the source that was asked.
         fetched_at: when it was asked (aware); later than every stored `fetched_at`.
 
     Raises:
@@ -113,10 +109,6 @@ def build_prices(raw: pd.DataFrame, *, calendar: str) -> pd.DataFrame:
 
     A bar is final if the vintage was confirmed 48 hours or more after the session's close: every fetch asks for the
     whole history, so one that appended rows has confirmed the others.
-
-    Args:
-        raw: the ticker's rows of `raw_prices`.
-        calendar: name of its exchange calendar.
 
     Raises:
         UnknownCalendar, OutsideCalendar: from `sessions`.

@@ -73,10 +73,7 @@ class Reproduction:
 
 
 def find_forecast(forecasts: pd.DataFrame, prefix: str) -> pd.Series:
-    """The one forecast whose id begins with `prefix`.
-
-    Args:
-        forecasts: rows of table `forecasts`, all of them.
+    """The one of all forecasts whose id begins with `prefix`.
 
     Raises:
         UnknownForecast: there is none, or more than one.
@@ -98,12 +95,7 @@ def find_forecast(forecasts: pd.DataFrame, prefix: str) -> pd.Series:
 
 
 def bars_of_forecast(raw: pd.DataFrame, forecast: pd.Series, *, calendar: str = ANY_DAY) -> KnownBars:
-    """The bars that a forecast was made from.
-
-    Args:
-        raw: the ticker's rows of `raw_prices`.
-        forecast: row of table `forecasts`.
-        calendar: the ticker's exchange calendar.
+    """The bars that a forecast was made from, of its ticker's rows of `raw_prices`.
 
     Raises:
         LostBars: no fetch before the forecast gives bars with its `data_version`.
@@ -120,12 +112,7 @@ def bars_of_forecast(raw: pd.DataFrame, forecast: pd.Series, *, calendar: str = 
 
 
 def bars_of_fit(raw: pd.DataFrame, manifest: Manifest, *, calendar: str = ANY_DAY) -> KnownBars:
-    """The bars that a fit learned from, and later ones that were known when it ended.
-
-    Args:
-        raw: the ticker's rows of `raw_prices`.
-        manifest: of the fit.
-        calendar: the ticker's exchange calendar.
+    """The bars that a fit learned from, and later ones that were known when it ended, of rows of `raw_prices`.
 
     Raises:
         LostBars: no fetch before the end of the fit gives rows with its `data_version`.
@@ -147,12 +134,7 @@ def bars_of_fit(raw: pd.DataFrame, manifest: Manifest, *, calendar: str = ANY_DA
 
 
 def reproduce(model: StoredModel, bars: KnownBars, forecast: pd.Series) -> Reproduction:
-    """Make a forecast again from what was known.
-
-    Args:
-        model: the fit that made it.
-        bars: what it was made from (`bars_of_forecast`).
-        forecast: row of table `forecasts`.
+    """Make a forecast again by the fit that made it, from what was known (`bars_of_forecast`).
 
     Raises:
         ArtifactMismatch: the feature formulas have changed, or the model answers no more for that session.

@@ -78,9 +78,6 @@ class Replication:
             `rmse_ratio` is to the random walk's on the same rows; `n` counts scored sessions, missing where it was not
             published.
         is_reference: whether the bars are the reference's by ticker, first and last session, and count.
-        first_session: of the bars used.
-        last_session: of the bars used.
-        n_bars: bars used.
     """
 
     scores: pd.DataFrame
@@ -92,10 +89,6 @@ class Replication:
 
 def choose_bars(prices: pd.DataFrame, *, ticker: str) -> tuple[pd.DataFrame, bool]:
     """The reference's bars where they are there, otherwise the newest, as many as the reference had.
-
-    Args:
-        prices: one ticker's rows of table `prices`.
-        ticker: symbol.
 
     Returns:
         Rows of `prices` in ascending order, and whether they are the reference's.
@@ -127,14 +120,8 @@ def replicate(
     session is purged at each boundary. Models learn from the first 80 % alone.
 
     Args:
-        prices: one ticker's rows of table `prices`.
-        ticker: symbol.
-        calendar: exchange calendar name.
-        store: where fits are kept.
         now: clock, aware; asked when a fit ends.
         models: names among `PUBLISHED`.
-        fast: small model settings.
-        progress: told what is being done.
 
     Raises:
         TooFewRows: too few bars for the split or for a model.

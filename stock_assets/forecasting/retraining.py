@@ -33,7 +33,6 @@ class Known:
     """What is known about one ticker when it is decided.
 
     Attributes:
-        ticker: symbol.
         sessions: sessions of its features, ascending.
         drift: its rows of table `drift`.
         live_errors: squared live errors of the champion over forecast variance, in time order, shape (n,).
@@ -54,11 +53,7 @@ class Known:
 
 
 def decide_retraining(known: Known, *, decided_at: datetime) -> pd.DataFrame:
-    """Decide whether one ticker's models are trained again now.
-
-    Args:
-        known: see there.
-        decided_at: now, aware.
+    """Decide whether one ticker's models are trained again now (`decided_at`, aware).
 
     Returns:
         One row of table `retraining`; its reason is a sentence with the numbers.

@@ -27,7 +27,6 @@ class Verdict:
     """What the rule says about one model.
 
     Attributes:
-        model: its name.
         n: walk-forward rows.
         rmse: of the close.
         rmse_random_walk: on the same rows.
@@ -78,9 +77,7 @@ def review(
     """Judge every promotable model that has walk-forward rows.
 
     Args:
-        evaluation: one ticker's rows of table `evaluation`.
-        calibration: its rows of table `calibration`.
-        audit: its rows of table `audit`.
+        evaluation, calibration, audit: one ticker's rows of the tables of those names.
         versions: version of each model's final fit.
         promotable: every model that may be promoted, scored today or not: the family of the Holm adjustment.
         outdated: models whose walk-forward rows are not about their final fit → what differs (`outdated_backtests`).

@@ -70,12 +70,7 @@ class Scored:
 
 
 def point_scores(rows: Scored, scale: float) -> dict[str, object]:
-    """Everything that needs no resampling.
-
-    Args:
-        rows: of one model.
-        scale: of MASE.
-    """
+    """Everything that needs no resampling, of one model's rows; `scale` is that of MASE."""
     actual, predicted, naive = rows["actual"], rows["predicted"], rows["naive"]
     returned, said = rows["actual_log_return"], rows["predicted_log_return"]
     error = returned - said

@@ -51,14 +51,12 @@ def diebold_mariano(
     power: float = 2,
     alternative: Alternative = "two-sided",
 ) -> float:
-    """p-value of equal accuracy of two forecasts of the same rows, with the small-sample correction.
+    """p-value of equal accuracy of two forecasts of the same rows, from their errors, with the small-sample correction.
 
     Diebold & Mariano (1995), Journal of Business & Economic Statistics 13; Harvey, Leybourne & Newbold (1997),
     International Journal of Forecasting 13. Same conventions as R's `forecast::dm.test`.
 
     Args:
-        error_1: errors of the first forecast, shape (n,).
-        error_2: errors of the second, shape (n,).
         horizon: steps ahead; horizon − 1 autocovariances enter the variance, with Bartlett weights where the plain sum
             is not positive.
         power: of the absolute error that is the loss.

@@ -22,10 +22,7 @@ LIVE = "live"
 
 
 def holdout_splits(features: pd.DataFrame) -> pd.DataFrame:
-    """Split one ticker 80/10/10 by session.
-
-    Args:
-        features: rows of table `features` of one ticker.
+    """Split one ticker's rows of table `features` 80/10/10 by session.
 
     Returns:
         Frame of table `splits`, one row per row of `features`, ordered by session, fold `holdout`. The shares are of
@@ -68,25 +65,13 @@ def scheme_of(fold: str) -> str:
 
 
 def roles(splits: pd.DataFrame, fold: str = HOLDOUT) -> "pd.Series[str]":
-    """Role of each session in one fold.
-
-    Args:
-        splits: rows of table `splits` of one ticker.
-        fold: which fold.
-
-    Returns:
-        Series of roles indexed by session, ascending.
-    """
+    """Role of each session in one fold of one ticker's table `splits`: a Series indexed by session, ascending."""
     role: pd.Series[str] = splits[splits["fold"] == fold].sort_values("session").set_index("session")["role"]
     return role
 
 
 def check_splits(splits: pd.DataFrame, features: pd.DataFrame) -> list[Finding]:
-    """Check one ticker's splits against the features they divide.
-
-    Args:
-        splits: rows of table `splits` of one ticker, any number of folds.
-        features: its rows of table `features`.
+    """Check one ticker's splits, of any number of folds, against the features they divide.
 
     Returns:
         One finding per fold and rule that is broken. Disjoint: no session twice in a fold. Ordered: train before

@@ -52,12 +52,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Due:
-    """What is to be requested.
-
-    Attributes:
-        updates: the requests.
-        problems: ticker → why nothing can be said of it.
-    """
+    """The requests to be made, and ticker → why nothing can be said of it."""
 
     updates: list[Update]
     problems: dict[str, str]
@@ -65,12 +60,7 @@ class Due:
 
 @dataclass(frozen=True)
 class Stale:
-    """Which tickers lack a session.
-
-    Attributes:
-        stale: those that do.
-        problems: ticker → why nothing can be said of it.
-    """
+    """The tickers that lack a session, and ticker → why nothing can be said of it."""
 
     stale: list[Listed]
     problems: dict[str, str]
@@ -84,7 +74,6 @@ def due_updates(listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, no
     asked for again after each of `WAITS`; then the next session's update brings it.
 
     Args:
-        listed: the universe.
         attempts: each ticker's latest request.
         now: aware.
     """
@@ -110,9 +99,7 @@ def stale_tickers(listed: Iterable[Listed], *, now: datetime, patience: timedelt
     Weekends and holidays have no session, so they make nothing stale; neither does a source that has ended.
 
     Args:
-        listed: the universe.
         now: aware.
-        patience: how long a bar may take to come.
     """
     closed, found, problems = _Closed(now - patience), [], {}
     for one in listed:

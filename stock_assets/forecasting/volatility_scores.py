@@ -17,11 +17,7 @@ _LAGS = 22
 
 
 def score_volatility(history: pd.DataFrame, *, ticker: str) -> pd.DataFrame:
-    """Score every method on the same sessions of one ticker.
-
-    Args:
-        history: its whole history (`build_history`).
-        ticker: symbol.
+    """Score every method on the same sessions of one ticker's whole history (`build_history`).
 
     Returns:
         Frame of table `volatility`, a row per method. QLIKE is against the range-based variance of the target session,

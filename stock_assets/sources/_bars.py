@@ -48,10 +48,6 @@ def within(
 
     Args:
         bars: complete bars, ascending.
-        start: first session.
-        end: last session.
-        ticker: symbol, for the message.
-        source: name of the source, for the message.
         partial: the source's bars with those that are not complete yet, for the message.
 
     Raises:

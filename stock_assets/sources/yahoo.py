@@ -117,7 +117,6 @@ class YahooSource:
         sleep: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
     ) -> None:
-        """Open nothing yet: the client is imported by the first fetch."""
         self._backoff = backoff
         self._timeout = timeout
         self._cache_dir = cache_dir

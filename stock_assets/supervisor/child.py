@@ -17,11 +17,9 @@ class Child:
     """A started service. The guard's process is the leader of its session and group.
 
     Args:
-        service: to start.
         log: file that everything it says is appended to.
         lifeline: reading end of the pipe whose other end only the supervisor holds.
         grace: seconds that the guard leaves it to end in, once the supervisor is gone.
-        folder: working directory.
 
     Attributes:
         started: when, as Unix time.

@@ -30,7 +30,6 @@ class Supervisor:
         services: started together; each can do without the others for a while.
         home: their working directory; its folder `logs` takes what they say.
         tell: told what happens. If it fails with an OSError (the terminal is gone), nobody is told any more.
-        limits: patience.
     """
 
     def __init__(

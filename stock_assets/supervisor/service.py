@@ -13,7 +13,6 @@ class Service:
 
     Attributes:
         name: as people know it; its log is `<name>.log`, its port's option `--<name>-port`.
-        command: program and arguments.
         environment: of the process, whole.
         answers: whether it does its work yet.
         port: it listens on at 127.0.0.1; None: none.

@@ -40,8 +40,6 @@ def platform(settings: Settings, ports: Ports, run_dir: Path, without: Set[str] 
     """The services of a home, those left out left out. Writes the files they are configured by.
 
     Args:
-        settings: of the home.
-        ports: of the screens.
         run_dir: a private folder for files that live as long as the supervisor does.
         without: some of `OPTIONAL`.
     """

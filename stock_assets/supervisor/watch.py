@@ -49,11 +49,9 @@ class Watched:
     """A service that is kept running within limits.
 
     Args:
-        service: to keep.
         log: where what it says goes.
         start: makes a process of a service and its log.
         asking: runs the probe beside the loop, so that a service that hangs delays nobody.
-        limits: patience.
     """
 
     def __init__(

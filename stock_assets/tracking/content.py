@@ -50,8 +50,7 @@ def identity(trained: Trained) -> dict[str, str]:
 def scores(predictions: pd.DataFrame) -> dict[str, float]:
     """Scores of the evaluated fit on its validation and test rows, as `<role>_<metric>`; what is undefined is left out.
 
-    Args:
-        predictions: rows of table `predictions` with known closes.
+    Takes rows of table `predictions` with known closes.
     """
     found: dict[str, float] = {}
     for role, rows in predictions.dropna(subset=["actual", "actual_log_return"]).groupby("role"):
@@ -129,12 +128,7 @@ def log_files(
 
 
 def draw(predictions: pd.DataFrame, file: Path) -> None:
-    """The last test sessions: closes, predictions and their 90 % interval, as a picture.
-
-    Args:
-        predictions: rows of table `predictions` of one model.
-        file: where to write it, `.png`.
-    """
+    """The last test sessions of one model: closes, predictions and their 90 % interval, as a `.png`."""
     from matplotlib.figure import Figure
 
     shown = predictions[predictions["role"] == "test"].tail(_SESSIONS_SHOWN)

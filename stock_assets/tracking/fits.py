@@ -24,8 +24,6 @@ class FitTracking:
 
     Attributes:
         run_id: MLflow run of the fit: made here, or found to have tracked the same fit before. None: not tracked.
-        is_ours: whether it was made here.
-        problem: why tracking was lost, if it was.
     """
 
     store: TrackingStore
@@ -45,13 +43,7 @@ class FitTracking:
                 self._create()
 
     def record(self, trained: Trained, predictions: pd.DataFrame, models: ArtifactStore) -> None:
-        """Write down finished fits; if they were all found in the store, only link the run that tracked them.
-
-        Args:
-            trained: the fits.
-            predictions: what they said, as rows of table `predictions`.
-            models: where their files are.
-        """
+        """Write down finished fits; if they were all found in the store, only link the run that tracked them."""
         if not self.store.is_on or self.problem is not None:
             return
         started = time.perf_counter()

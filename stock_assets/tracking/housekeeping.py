@@ -26,12 +26,7 @@ _VERSION_TAGS = ("evaluated_version", "final_version")
 
 @dataclass(frozen=True)
 class Unreferenced:
-    """A run that can go.
-
-    Attributes:
-        run_id: MLflow's.
-        folder: its artifacts; None where they are not in the home.
-    """
+    """A run that can go, and the folder of its artifacts; None where they are not in the home."""
 
     run_id: str
     folder: Path | None

@@ -18,7 +18,6 @@ def move_artifacts(file: Path, old: str, new: str) -> None:
     """Let every address of artifacts in a SQLite store that begins with `old` begin with `new`, all or none of them.
 
     Args:
-        file: MLflow's SQLite file.
         old: address of the folder of artifacts as the store has it.
         new: where that folder is now.
     """

@@ -40,7 +40,6 @@ class Ending:
     """How a Dagster run ended, for its parent in MLflow.
 
     Attributes:
-        dagster_run_id: whose parent it is.
         status: FINISHED, FAILED or KILLED.
         ended_at: milliseconds since 1970; None where Dagster does not know.
     """

@@ -32,8 +32,6 @@ class TrackingStore:
     Attributes:
         uri: its address; empty: tracking is off.
         folder: what tracking keeps in the home: the default store, artifacts, notes of runs that are not ended.
-        ui: where people open MLflow.
-        dagster_ui: where people open Dagster.
         versions: registered versions kept of each model of a ticker.
     """
 
