@@ -1,13 +1,11 @@
 """Asking Dagster: GraphQL over HTTP, and the five ways in which that can go wrong.
 
-    StockAssetsError
-    ├── DagsterNotRunning   nobody answers at the address
-    ├── DagsterTooSlow      somebody does, but not in time
-    ├── NotOurDagster       somebody does, but not a Dagster that has this project loaded, for this home
-    ├── AccessDenied        it asks for a password, or for another one
-    └── RefusedByDagster    it understood, and refused
-
-What belongs here: one request and its answer. What does not: what is asked (`pipeline.py`, `pipeline_runs.py`).
+StockAssetsError
+├── DagsterNotRunning   nobody answers at the address
+├── DagsterTooSlow      somebody does, but not in time
+├── NotOurDagster       somebody does, but not a Dagster that has this project loaded, for this home
+├── AccessDenied        it asks for a password, or for another one
+└── RefusedByDagster    it understood, and refused
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""The pipeline as the dashboard sees it: Dagster of the same home, over HTTP.
-
-What belongs here: what a person may ask Dagster to do. What does not: the state of runs (`pipeline_runs.py`).
-"""
+"""The pipeline as the dashboard sees it: what a person may ask Dagster of the same home to do, over HTTP."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

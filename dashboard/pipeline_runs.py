@@ -1,7 +1,4 @@
-"""Runs as Dagster tells of them: how far they are, how they ended and why.
-
-What belongs here: reading. What does not: starting and stopping (`pipeline.py`).
-"""
+"""Runs as Dagster tells of them: how far they are, how they ended and why."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

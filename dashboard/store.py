@@ -1,7 +1,4 @@
-"""What is shown: frames of one published generation, each asked for once and shared by all sessions.
-
-What belongs here: which generation is open, and its cache. What does not: SQL (`storage/queries.py`).
-"""
+"""What is shown: frames of one published generation, each asked for once and shared by all sessions."""
 
 import threading
 from collections.abc import Callable

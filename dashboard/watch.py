@@ -1,7 +1,4 @@
-"""Looking at Dagster for all open pages at once, in a background thread: pages never wait for it.
-
-What belongs here: when it is asked, and what was seen last. What does not: what is asked (`pipeline.py`).
-"""
+"""Looking at Dagster for all open pages at once, in a background thread: pages never wait for it."""
 
 import threading
 import time

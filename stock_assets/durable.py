@@ -1,8 +1,4 @@
-"""What the lake and the model store share: forcing writes to the disk, and whether a writer still lives.
-
-What belongs here: single calls on one path or process. What does not: names of temporary files and what is in them
-(`storage/files.py`, `forecasting/artifacts.py`).
-"""
+"""What the lake and the model store share: forcing writes to the disk, and whether a writer still lives."""
 
 import os
 from pathlib import Path

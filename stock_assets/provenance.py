@@ -1,8 +1,4 @@
-"""From a forecast back to the bars: gathers what the lake, the model folders and Dagster's instance know about it.
-
-What belongs here: looking things up and putting them side by side. What does not: what makes two forecasts the same
-(`forecasting/provenance.py`), and printing (`cli/trace.py`).
-"""
+"""From a forecast back to the bars: gathers what the lake, the model folders and Dagster's instance know about it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What a home can do without: found first, shown, and removed only when asked to.
 
-What belongs here: which files and runs nobody needs any more. What does not: asking and printing (`cli/prune.py`).
-
 Nothing that `trace` needs goes: a forecast's fit stays as long as the forecast, and bars are never touched.
 """
 

@@ -1,12 +1,10 @@
 """A backup of a whole home while it is in use: one compressed archive, a hash of every file in it.
 
-What belongs here: which files go in, and from which moment. What does not: getting them out again (`restoring.py`).
-
-    lake          one moment of it: writers wait while its files are linked
-    models        fits never change once they are there; which of them are in use is read before the lake is
-    SQLite        Dagster's and MLflow's, through SQLite's own online backup, each of one moment
-    anything else as it is (reports, logs)
-    left out      the published databases, which are made anew from the lake; locks; temporary files
+lake          one moment of it: writers wait while its files are linked
+models        fits never change once they are there; which of them are in use is read before the lake is
+SQLite        Dagster's and MLflow's, through SQLite's own online backup, each of one moment
+anything else as it is (reports, logs)
+left out      the published databases, which are made anew from the lake; locks; temporary files
 """
 
 import hashlib

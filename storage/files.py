@@ -1,7 +1,4 @@
-"""Atomic files: temporary names that tell whose they are, fsync, replace.
-
-What belongs here: how one file comes into being or disappears. What does not: which files a table has (`lake.py`).
-"""
+"""Atomic files: temporary names that tell whose they are, fsync, replace."""
 
 import itertools
 import os

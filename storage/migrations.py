@@ -1,7 +1,4 @@
-"""What each schema version changed in the files of a lake.
-
-What belongs here: one function a step, safe to repeat. What does not: taking the steps (`migrate.py`).
-"""
+"""What each schema version changed in the files of a lake: one function a step, safe to repeat."""
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise

@@ -1,8 +1,4 @@
-"""Restoring a backup into an empty home, wherever that is.
-
-What belongs here: checking an archive whole, before anything of it is used, and its way into a home. What does not:
-publishing what was restored (`publisher.py`).
-"""
+"""Restoring a backup into an empty home, wherever that is: checked whole before anything of it is used."""
 
 import hashlib
 import json

@@ -1,7 +1,4 @@
-"""What a contract is made of: columns, tables and views.
-
-What belongs here: the vocabulary. What does not: the contracts themselves (`tables.py`, `views.py`).
-"""
+"""What a contract is made of: columns, tables and views."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,6 @@
 """What one typed query may contain. Judged on DuckDB's own parse of it, before anything is looked up or run.
 
-What belongs here: which statements, tables and functions are readable. What does not: the locks behind it, which hold
-whether or not this file has forgotten something (`sql_worker.py`).
+The locks of `sql_worker.py` hold whether or not this file has forgotten something.
 """
 
 import json

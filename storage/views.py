@@ -1,7 +1,4 @@
-"""Every published view: what people ask first.
-
-What belongs here: SQL over the tables, one view an entry. What does not: queries that take values (`queries.py`).
-"""
+"""Every published view, SQL over the tables: what people ask first. Queries that take values are in `queries.py`."""
 
 from storage.schema import View, count, date, flag, number, text
 from storage.tables import LEVELS

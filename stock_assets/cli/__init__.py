@@ -1,7 +1,6 @@
-"""The command line, `stock-assets`: one file per command group, each with `register(app)`.
+"""The command line, `stock-assets`: which commands exist, and how an error reaches the person.
 
-What belongs here: which commands exist, and how an error reaches the person. What does not: any work (each command
-calls storage, the domain or Dagster). Modules import heavy libraries inside their functions, so that `--help` is quick.
+Modules import heavy libraries inside their functions, so that `--help` is quick.
 """
 
 import atexit

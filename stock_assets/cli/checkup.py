@@ -1,7 +1,6 @@
 """What `doctor` looks at on the machine: Python, packages, disk, memory, ports, network.
 
-What does not belong here: the state of a home (see `checkup_home.py`). Nothing heavy is imported: versions are read
-from the packages' metadata.
+Nothing heavy is imported: versions are read from the packages' metadata.
 """
 
 import importlib.metadata

@@ -1,7 +1,4 @@
-"""Tests of coverage: is the share of outcomes inside an interval the one promised, and do misses come alone?
-
-What belongs here: tests of a sequence of hits and misses. What does not: which rows are looked at (`calibration.py`).
-"""
+"""Tests of coverage: is the share of outcomes inside an interval the one promised, and do misses come alone?"""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

@@ -1,7 +1,4 @@
-"""Whether a backtest is about the model that forecasts: what its fits and the final fit do not have in common.
-
-What belongs here: comparing fits by their manifests. What does not: what follows from it (`reviews.py`).
-"""
+"""Whether a backtest is about the model that forecasts: what its fits and the final fit do not have in common."""
 
 from collections.abc import Collection, Mapping
 

@@ -1,8 +1,4 @@
-"""Provenance proofs: a stored fit holds nothing that its training rows alone do not give.
-
-What belongs here: what is inside a fit (its scales, its calibration) and when its knowledge ends. What does not:
-whether its answers change with the future (`lookahead.py`).
-"""
+"""Provenance proofs: a stored fit holds nothing that its training rows alone do not give."""
 
 from collections.abc import Iterable
 

@@ -1,8 +1,4 @@
-"""Look-ahead proofs: what is said of a session does not change when later bars are left out or are different.
-
-What belongs here: recomputing features and predictions from shortened and from perturbed bars. What does not: where a
-fit's scales came from (`fit_provenance.py`), and the table `audit` (`audit.py`).
-"""
+"""Look-ahead proofs: what is said of a session does not change when later bars are left out or are different."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

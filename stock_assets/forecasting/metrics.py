@@ -1,8 +1,7 @@
 """Metrics: how far off, in which direction, and how honest the intervals. Adding a metric is adding a function.
 
-What belongs here: plain functions of aligned arrays, shape (n,). What does not: tests of significance
-(`significance.py`) and which rows are scored (`evaluation.py`). Vocabulary: Hyndman & Koehler (2006), International
-Journal of Forecasting 22. Every function raises ValueError for empty or unequal input and names the shapes.
+Plain functions of aligned arrays, shape (n,). Vocabulary: Hyndman & Koehler (2006), International Journal of
+Forecasting 22. Every function raises ValueError for empty or unequal input and names the shapes.
 """
 
 import numpy as np

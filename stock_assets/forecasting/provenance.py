@@ -1,8 +1,4 @@
-"""Provenance: the bars that a forecast was made from, as they were known then, and whether making it again gives it.
-
-What belongs here: answers from rows and a stored model. What does not: where those are kept, and which run made them
-(`stock_assets/provenance.py`).
-"""
+"""The bars that a forecast was made from, as they were known then, and whether making it again gives the same."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

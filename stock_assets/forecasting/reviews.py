@@ -1,8 +1,4 @@
-"""The promotion rule: what one model has to show on walk-forward rows before it may be champion.
-
-What belongs here: the verdict on each model, from tables. What does not: who becomes champion (`champion.py`). The
-reasons of the conditions are in docs/adr/0075.
-"""
+"""The promotion rule: what one model has to show on walk-forward rows before it may be champion (docs/adr/0075)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -117,13 +113,8 @@ def review(
 def better_p(predictions: pd.DataFrame, challenger: str, incumbent: str) -> float:
     """One-sided Diebold–Mariano (HLN) p-value that the challenger's squared error of log returns is lower.
 
-    Args:
-        predictions: one ticker's walk-forward rows of table `predictions`.
-        challenger: model name.
-        incumbent: model name.
-
-    Returns:
-        NaN where the two have fewer than two sessions in common, or the same errors.
+    Takes one ticker's walk-forward rows of table `predictions`. NaN where the two have the same errors, or fewer than
+    two sessions in common.
     """
     known = predictions[predictions["actual_log_return"].notna()]
     rows = known.assign(error=known["actual_log_return"] - known["predicted_log_return"])

@@ -1,8 +1,7 @@
 """Scores: every figure of table `evaluation`, from the aligned arrays of one model, scheme and role.
 
-What belongs here: which metric is of what. What does not: the metrics themselves, and which rows are scored
-(`evaluation.py`). Errors, widths and CRPS are of closes; direction, spread and all tests are of log returns, whose size
-does not grow with the price.
+Errors, widths and CRPS are of closes; direction, spread and all tests are of log returns, whose size does not grow with
+the price.
 """
 
 import hashlib

@@ -1,7 +1,4 @@
-"""Trading sessions of exchanges, from `exchange_calendars`: dates, openings, closes (early ones included), look-backs.
-
-What belongs here: questions that a calendar answers. What does not: where a ticker trades, which its source says.
-"""
+"""Trading sessions of exchanges, from `exchange_calendars`: dates, openings, closes (early ones too), look-backs."""
 
 import re
 from datetime import UTC, date, datetime, timedelta

@@ -1,8 +1,7 @@
 """Methods of forecasting the variance of the next log return. Adding a method is adding a function and its entry.
 
-What belongs here: the methods that are compared. What does not: the one that scales the intervals (`volatility.py`) and
-how they are scored (`volatility_scores.py`). A method gets the history of one ticker (`build_history`) and returns a
-Series on its index; the value of a row uses that row and earlier ones, and is NaN where they are too few.
+A method gets the history of one ticker (`build_history`) and returns a Series on its index; the value of a row uses
+that row and earlier ones, and is NaN where they are too few.
 
 GARCH is not among them: on the bundled bars it loses to every method that reads the range of a session, and takes a
 thousand times as long (docs/adr/0073, `benchmarks/volatility.py`).

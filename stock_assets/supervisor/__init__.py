@@ -1,5 +1,4 @@
-"""All screens and the daemon of one home, started, watched and stopped together: `stock-assets up`.
+"""All screens and the daemon of one home, started, watched and stopped together: `stock-assets up` (`cli/up.py`).
 
-What belongs here: what a service is, which ones there are, and the loop that keeps them. What does not: how that looks
-on a terminal (`cli/up.py`), and what the services do. The loop takes its services as data and knows none of them.
+The loop takes its services as data and knows none of them.
 """

@@ -1,7 +1,6 @@
 """MLflow runs of the home's own store that nothing refers to any more, and taking them away for good.
 
-What belongs here: which runs can go, and their removal. What does not: which fits are needed (`pruning.py`). Runs of
-other experiments are somebody else's; so are those of a store that is not the home's.
+Runs of other experiments are somebody else's; so are those of a store that is not the home's.
 """
 
 import shutil
