@@ -8,7 +8,7 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -17,11 +17,9 @@ from stock_assets import __version__
 from stock_assets.cli import (
     audit,
     backtest,
-    backup,
     dashboard,
     doctor,
     drift,
-    prune,
     replicate,
     runs,
     tables,
@@ -34,21 +32,12 @@ from stock_assets.errors import StockAssetsError
 from stock_assets.settings import quiet_libraries
 
 # In the order `--help` lists them; Typer puts commands that have commands of their own last.
-GROUPS = (
-    runs,
-    up,
-    dashboard,
-    backtest,
-    drift,
-    audit,
-    replicate,
-    tables,
-    trace,
-    upkeep,
-    backup,
-    prune,
-    doctor,
-    tickers,
+COMMANDS: tuple[Callable[..., None], ...] = (
+    *(runs.run, runs.fetch, runs.train, runs.forecast),
+    *(up.up, dashboard.dashboard),
+    *(backtest.backtest, drift.drift, audit.audit, tables.champion, replicate.replicate),
+    *(tables.leaderboard, tables.sql, tables.export, trace.trace),
+    *(upkeep.publish, upkeep.migrate, upkeep.backup, upkeep.restore, upkeep.prune, doctor.doctor),
 )
 
 _EXAMPLES = """Examples:
@@ -113,8 +102,9 @@ def build_app() -> typer.Typer:
     """The application with every command registered."""
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
     app.callback(invoke_without_command=True, epilog=_EXAMPLES)(_root)
-    for group in GROUPS:
-        group.register(app)
+    for command in COMMANDS:
+        app.command()(command)
+    app.add_typer(tickers.build_group(), name="tickers")
     return app
 
 

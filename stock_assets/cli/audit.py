@@ -1,11 +1,8 @@
-"""The commands `audit` and `champion`: can the pipeline be trusted, and who is trusted by it."""
+"""The command `audit`: can what is stored be trusted?"""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-from stock_assets.cli.context import note, open_home, output, read_ticker, require_known
+from stock_assets.cli.context import output
 from stock_assets.cli.runs import Tickers, work
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
@@ -13,12 +10,6 @@ from stock_assets.settings import Settings
 
 class ProofFailed(StockAssetsError):
     """Something stored could have seen the future."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("audit")(audit)
-    app.command("champion")(champion)
 
 
 def audit(ticker: Tickers = None) -> None:
@@ -37,28 +28,6 @@ def _require_proven(failed: Sequence[str]) -> None:
             f"{len(failed)} proof{'s' if len(failed) > 1 else ''} failed: {', '.join(failed)}",
             cure="each line above says what was found; correct the code or train again, then audit again",
         )
-
-
-def champion(
-    ticker: Annotated[str | None, typer.Argument(metavar="TICKER", help="Only this ticker. Default: all.")] = None,
-) -> None:
-    """Who is trusted for each ticker, since when and why: every decision, the newest first."""
-    from stock_assets.cli import show
-    from storage import queries
-    from storage.published import Reader
-
-    settings = open_home()
-    wanted = None if ticker is None else read_ticker(ticker)
-    with Reader(settings.home) as reader:
-        decisions = queries.champion_history(reader, wanted)
-        universe = queries.tickers(reader)
-    if wanted is not None:
-        known = {*universe["ticker"], *decisions["ticker"]}
-        require_known([wanted], known, settings.home, if_none=f"add it: stock-assets tickers add {wanted}")
-    if decisions.empty:
-        note(f"no champion{f' of {wanted}' if wanted else ''} yet: decide with `stock-assets run`")
-        return
-    show.decisions(decisions, output())
 
 
 def _report(settings: Settings, tickers: Sequence[str]) -> list[str]:

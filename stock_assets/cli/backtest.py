@@ -23,11 +23,6 @@ RefitEvery = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("backtest")(backtest)
-
-
 def backtest(
     ticker: Tickers = None,
     models: Models = "",

@@ -9,11 +9,6 @@ from stock_assets.cli.context import note
 from stock_assets.settings import load_settings
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(dashboard)
-
-
 def dashboard(
     database: Annotated[
         Path | None,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from stock_assets.cli import context
+from stock_assets.cli.layout import grid
 from stock_assets.errors import StockAssetsError
 
 _STYLES = {"ok": "green", "warn": "yellow", "missing": "bold red"}
@@ -14,17 +15,11 @@ class SomethingMissing(StockAssetsError):
     """The doctor found something without which commands fail."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(doctor)
-
-
 def doctor(
     network: Annotated[bool, typer.Option("--network", help="Also see whether Yahoo Finance can be reached.")] = False,
 ) -> None:
     """Say what is missing on this machine and in this home, and how to get it."""
     from rich.markup import escape
-    from rich.table import Table
 
     from stock_assets.cli.checkup import check_machine
     from stock_assets.cli.checkup_home import check_home
@@ -33,7 +28,7 @@ def doctor(
     results = list(check_machine(settings.home, network=network))
     sound = all(result.state != "missing" for result in results)
     results += check_home(settings, packages_are_sound=sound)
-    table = Table("", "", "found", "cure", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = grid("", "", "found", "cure")
     for result in results:
         state = f"[{_STYLES[result.state]}]{result.state}[/]"
         table.add_row(result.name, state, escape(result.found), escape(result.cure))

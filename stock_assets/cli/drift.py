@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
 from rich.markup import escape
 
 from stock_assets.cli.context import output
@@ -13,11 +12,6 @@ from stock_assets.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("drift")(drift)
 
 
 def drift(ticker: Tickers = None) -> None:

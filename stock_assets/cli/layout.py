@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
     from rich.table import Table
 
@@ -69,6 +70,18 @@ def evidence(p_value: float | None) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}".rstrip("0")
 
 
+def grid(*headers: str, **options: Any) -> "Table":
+    """A table without lines, its columns two spaces apart."""
+    from rich.table import Table
+
+    return Table(*headers, box=None, pad_edge=False, padding=(0, 2, 0, 0), **({"header_style": "bold"} | options))
+
+
+def records(frame: "pd.DataFrame") -> list[Row]:
+    """The frame's rows by the names of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict(orient="records")]
+
+
 def fit(fields: Sequence[Field], rows: Sequence[Row], console: "Console") -> "Table":
     """A table of the fields that fit the console; optional ones are left out from the least important on."""
     shown = list(fields)
@@ -84,12 +97,9 @@ def fit(fields: Sequence[Field], rows: Sequence[Row], console: "Console") -> "Ta
 
 
 def _build(fields: Sequence[Field], rows: Sequence[Row]) -> "Table":
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = grid()
     for field in fields:
-        justify = "left" if field.left else "right"
-        table.add_column(field.header, justify=justify, header_style="bold", no_wrap=True)  # type: ignore[arg-type]
+        table.add_column(field.header, justify="left" if field.left else "right", no_wrap=True)
     for cells in zip(*(field.cells(rows) for field in fields), strict=True):
         table.add_row(*cells)
     return table
@@ -105,11 +115,10 @@ def _numbers(values: Sequence[float | None]) -> list[str]:
 
 def plain(names: Sequence[str], rows: Sequence[Row], console: "Console") -> "Table":
     """Any rows as a table; where that is too wide for the window, one line per value, row by row."""
-    from rich.table import Table
     from rich.text import Text
 
     cells = [[_cell(row[name]) for name in names] for row in rows]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = grid()
     for name in names:
         is_number = all(isinstance(row[name], int | float) or is_missing(row[name]) for row in rows)
         table.add_column(Text(name), justify="right" if is_number and rows else "left", no_wrap=True)
@@ -117,7 +126,7 @@ def plain(names: Sequence[str], rows: Sequence[Row], console: "Console") -> "Tab
         table.add_row(*map(Text, line))
     if not rows or console.measure(table, options=console.options.update_width(_UNLIMITED)).maximum <= console.width:
         return table
-    upright = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    upright = grid(show_header=False)
     for line in cells:
         for name, cell in zip(names, line, strict=True):
             upright.add_row(Text(name, style="bold"), Text(cell))

@@ -1,6 +1,5 @@
 """`replicate`: the reference project's protocol beside ours, on bars from a folder of CSV files. Touches no home."""
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -11,7 +10,7 @@ import typer
 
 from stock_assets.cli.context import note, output, read_ticker
 from stock_assets.cli.runs import Fast, WrongFlag
-from stock_assets.cli.tables import Format
+from stock_assets.cli.tables import Style, write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 _BEFORE_ALL_BARS = date(1970, 1, 1)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(replicate)
-
-
 def replicate(
     csv_dir: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of TICKER.csv files in Yahoo's format.")],
     ticker: Annotated[str, typer.Option("--ticker", "-t", metavar="NAME", help="Which of them.")] = "AAPL",
@@ -33,7 +27,7 @@ def replicate(
         str, typer.Option(metavar="NAMES", help="Only these models, comma-separated; a wrong name lists them all.")
     ] = "",
     fast: Fast = False,
-    style: Annotated[Format, typer.Option("--format", help="How rows are written.")] = Format.TABLE,
+    style: Style = "table",
 ) -> None:
     """The reference project's scores, its protocol run by our models, and ours, beside the random walk.
 
@@ -57,13 +51,7 @@ def replicate(
             progress=note,
         )
     _say_what_it_is(found, name, fast)
-    if style is Format.TABLE:
-        _print_table(found.scores)
-    elif style is Format.CSV:
-        found.scores.to_csv(sys.stdout, index=False, date_format="%Y-%m-%d")
-    else:
-        _with_dates(found.scores).to_json(sys.stdout, orient="records", double_precision=15, force_ascii=False)
-        typer.echo()
+    write(found.scores, style, _print_table)
 
 
 def _model_names(text: str) -> Sequence[str]:
@@ -121,7 +109,7 @@ def _say_what_it_is(found: "Replication", ticker: str, fast: bool) -> None:
 
 
 def _print_table(scores: "pd.DataFrame") -> None:
-    from stock_assets.cli.layout import Field, fit, number, text
+    from stock_assets.cli.layout import Field, fit, number, records, text
 
     fields = (
         Field("model", text("model"), left=True),
@@ -133,13 +121,9 @@ def _print_table(scores: "pd.DataFrame") -> None:
         Field("RMSE over\nits", number("rmse_ratio")),
         Field("rows", text("n")),
     )
-    rows = [{str(name): value for name, value in row.items()} for row in scores.to_dict(orient="records")]
+    rows = records(scores)
     console = output()
     console.print(fit(fields, rows, console))
     for row in rows:
         if row["formulation"] == "published":
             console.print(f"{row['model']}, published: {row['note']}", style="dim", soft_wrap=True)
-
-
-def _with_dates(scores: "pd.DataFrame") -> "pd.DataFrame":
-    return scores.assign(**{name: scores[name].dt.strftime("%Y-%m-%d") for name in ("first_session", "last_session")})

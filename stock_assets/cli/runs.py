@@ -69,14 +69,6 @@ class SomeFailed(StockAssetsError):
     """At least one ticker failed; the others are complete."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("run")(run)
-    app.command("fetch")(fetch)
-    app.command("train")(train)
-    app.command("forecast")(forecast)
-
-
 def run(
     ticker: Tickers = None,
     source: Source = "",

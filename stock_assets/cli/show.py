@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from stock_assets.cli.layout import MISSING, Field, Row, day, evidence, fit, is_missing, number, percent, text
+from stock_assets.cli.layout import MISSING, Field, Row, day, evidence, fit, is_missing, number, percent, records, text
 from stock_assets.forecasting.models import BENCHMARK
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ FORECASTS = (
 def leaderboard(frame: "pd.DataFrame", console: Console, *, sample: Collection[str] = ()) -> None:
     """Print one table per ticker, scheme and role. Takes rows of the view `leaderboard`; those of `sample` say so."""
     for (ticker, scheme, role), group in frame.groupby(["ticker", "scheme", "role"], sort=True):
-        rows = _rows(group.sort_values("rmse"))
+        rows = records(group.sort_values("rmse"))
         rows.sort(key=lambda row: row["model"] != BENCHMARK)
         label = " — SAMPLE DATA" if ticker in sample else ""
         console.print(f"{escape(str(ticker))}, {scheme} {role} rows{label}", style="bold")
@@ -96,7 +96,7 @@ def leaderboard(frame: "pd.DataFrame", console: Console, *, sample: Collection[s
 def champions(frame: "pd.DataFrame", console: Console) -> None:
     """Print the newest decision of each ticker: who is trusted and why. Takes rows of the table `champion`."""
     newest = frame.sort_values("decided_at").groupby("ticker", sort=True).tail(1).sort_values("ticker")
-    for row in _rows(newest):
+    for row in records(newest):
         line = f"[bold]{escape(row['ticker'])}[/bold] champion: {row['model']} — {escape(row['reason'])}"
         console.print(line, soft_wrap=True)
 
@@ -105,7 +105,7 @@ def decisions(frame: "pd.DataFrame", console: Console) -> None:
     """Print every decision of each ticker, the newest first. Takes rows of the table `champion`."""
     for ticker, group in frame.groupby("ticker", sort=True):
         console.print(f"{escape(str(ticker))}, decisions", style="bold")
-        for row in _rows(group.sort_values("decided_at", ascending=False)):
+        for row in records(group.sort_values("decided_at", ascending=False)):
             line = f"{day(row['decided_at'])}  [bold]{row['model']}[/bold] — {escape(row['reason'])}"
             console.print(line, soft_wrap=True)
 
@@ -113,7 +113,7 @@ def decisions(frame: "pd.DataFrame", console: Console) -> None:
 def audit(frame: "pd.DataFrame", console: Console) -> None:
     """Print one table per ticker, then what failed or was flagged in words. Takes rows of the table `audit`."""
     for ticker, group in frame.groupby("ticker", sort=True):
-        rows = _rows(group)
+        rows = records(group)
         rows.sort(key=lambda row: (row["subject"] not in ("features", "splits"), row["subject"], row["kind"] == "flag"))
         console.print(f"{escape(str(ticker))}, leak audit", style="bold")
         console.print(fit(AUDIT, rows, console))
@@ -128,7 +128,7 @@ def forecasts(frame: "pd.DataFrame", console: Console, *, now: datetime | None =
     Takes rows of the table `forecasts`; the data's age is counted to `now`, the present by default.
     """
     for ticker, group in frame.groupby("ticker", sort=True):
-        rows = _rows(group)
+        rows = records(group)
         rows.sort(key=lambda row: (not row["is_champion"], row["model"] != BENCHMARK, row["model"]))
         console.print(f"{escape(str(ticker))}, next session", style="bold")
         console.print(fit(FORECASTS, rows, console))
@@ -153,7 +153,3 @@ def _age(rows: Sequence[Row], now: datetime) -> str:
         "made before the session opened" if live else "not live: the session had opened; kept out of the track record"
     )
     return f"Data up to {day(newest)}, {age} old; {counts}."
-
-
-def _rows(frame: "pd.DataFrame") -> list[Row]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict(orient="records")]

@@ -1,13 +1,14 @@
-"""`leaderboard`, `sql` and `export`: looking at what was published. Nothing here disturbs a running pipeline."""
+"""`leaderboard`, `champion`, `sql`, `export`: looking at what was published. Disturbs no running pipeline."""
 
 import sys
-from enum import StrEnum
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from stock_assets.cli.context import note, open_home, output, read_ticker, require_known
+from stock_assets.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,31 +16,13 @@ if TYPE_CHECKING:
 _ROWS_ON_A_SCREEN = 100
 
 
-class Format(StrEnum):
-    """How rows are written."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-
-
-class Role(StrEnum):
-    """Which rows were scored."""
-
-    VALIDATION = "validation"
-    TEST = "test"
-    LIVE = "live"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(leaderboard)
-    app.command()(sql)
-    app.command()(export)
+Role = Literal["validation", "test", "live"]
+OneTicker = Annotated[str | None, typer.Argument(metavar="TICKER", help="Only this ticker. Default: all.")]
+Style = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How rows are written.")]
 
 
 def leaderboard(
-    ticker: Annotated[str | None, typer.Argument(metavar="TICKER", help="Only this ticker. Default: all.")] = None,
+    ticker: OneTicker = None,
     role: Annotated[
         Role | None, typer.Option(help="Which rows. Default: test and live; validation only served to select.")
     ] = None,
@@ -55,10 +38,8 @@ def leaderboard(
         scores = queries.leaderboard(reader, wanted)
         champions = queries.champion(reader, wanted)
         universe = queries.tickers(reader)
-    known = {*universe["ticker"], *scores["ticker"]}  # the scores of a removed ticker stay
-    if wanted is not None:
-        require_known([wanted], known, settings.home, if_none=f"add it: stock-assets tickers add {wanted}")
-    shown = scores[scores["role"].isin([role] if role else [Role.TEST, Role.LIVE])]
+    _require_known(wanted, universe, scores, settings)
+    shown = scores[scores["role"].isin([role] if role else ["test", "live"])]
     if shown.empty:
         whose = f" for {wanted}" if wanted else ""
         note(f"no scores{whose} yet: train with `stock-assets run`" if scores.empty else _none_in(role, whose))
@@ -68,9 +49,35 @@ def leaderboard(
     show.champions(champions, console)
 
 
+def champion(
+    ticker: OneTicker = None,
+) -> None:
+    """Who is trusted for each ticker, since when and why: every decision, the newest first."""
+    from stock_assets.cli import show
+    from storage import queries
+    from storage.published import Reader
+
+    settings = open_home()
+    wanted = None if ticker is None else read_ticker(ticker)
+    with Reader(settings.home) as reader:
+        decisions = queries.champion_history(reader, wanted)
+        universe = queries.tickers(reader)
+    _require_known(wanted, universe, decisions, settings)
+    if decisions.empty:
+        note(f"no champion{f' of {wanted}' if wanted else ''} yet: decide with `stock-assets run`")
+        return
+    show.decisions(decisions, output())
+
+
+def _require_known(ticker: str | None, universe: "pd.DataFrame", rows: "pd.DataFrame", settings: Settings) -> None:
+    if ticker is not None:
+        known = {*universe["ticker"], *rows["ticker"]}  # the rows of a removed ticker stay
+        require_known([ticker], known, settings.home, if_none=f"add it: stock-assets tickers add {ticker}")
+
+
 def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT statement, in quotes. DuckDB's dialect.")],
-    style: Annotated[Format, typer.Option("--format", help="How rows are written.")] = Format.TABLE,
+    style: Style = "table",
     max_rows: Annotated[
         int | None,
         typer.Option(min=1, help=f"Write at most so many rows. Default: {_ROWS_ON_A_SCREEN} in a table, else all."),
@@ -85,19 +92,24 @@ def sql(
     """
     from storage.sql import run_select
 
-    limit = _ROWS_ON_A_SCREEN if max_rows is None and style is Format.TABLE else max_rows
+    limit = _ROWS_ON_A_SCREEN if max_rows is None and style == "table" else max_rows
     frame = run_select(query, open_home().home, max_rows=limit)
-    if style is Format.TABLE:
-        _print_table(frame)
-    elif style is Format.CSV:
+    write(frame, style, _print_table)
+    if frame.attrs.get("truncated"):
+        note(f"only the first {limit} rows are shown; --max-rows shows more")
+
+
+def write(frame: "pd.DataFrame", style: str, print_table: "Callable[[pd.DataFrame], None]") -> None:
+    """Rows on stdout: for people by `print_table`, for programs as CSV or JSON."""
+    if style == "table":
+        print_table(frame)
+    elif style == "csv":
         frame.to_csv(sys.stdout, index=False)
     else:
         _with_iso_dates(frame).to_json(
             sys.stdout, orient="records", date_format="iso", date_unit="us", double_precision=15, force_ascii=False
         )
         typer.echo()
-    if frame.attrs.get("truncated"):
-        note(f"only the first {limit} rows are shown; --max-rows shows more")
 
 
 def export(
@@ -114,7 +126,7 @@ def export(
 
 
 def _none_in(role: Role | None, whose: str) -> str:
-    if role is Role.LIVE:
+    if role == "live":
         return (
             f"no live scores{whose} yet: a forecast made before its session opened is scored when a later "
             "`stock-assets forecast` has that session's close"
@@ -123,10 +135,10 @@ def _none_in(role: Role | None, whose: str) -> str:
 
 
 def _print_table(frame: "pd.DataFrame") -> None:
-    from stock_assets.cli.layout import plain
+    from stock_assets.cli.layout import plain, records
 
     frame = _with_iso_dates(frame)
-    rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict(orient="records")]
+    rows = records(frame)
     console = output()
     console.print(plain([str(name) for name in frame.columns], rows, console))
     if not rows:

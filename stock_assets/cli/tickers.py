@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stock_assets.cli.context import note, open_home, output, read_tickers, require_known, require_writable
-from stock_assets.cli.layout import MISSING, is_missing
+from stock_assets.cli.layout import MISSING, grid, is_missing
 from stock_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 Names = Annotated[list[str], typer.Argument(metavar="TICKER…", help="As Yahoo spells them: AAPL, BRK-B, ^GSPC.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group."""
+def build_group() -> typer.Typer:
+    """The commands below `tickers`."""
     group = typer.Typer(help="The universe: which tickers are forecast.", no_args_is_help=False)
     group.callback(invoke_without_command=True)(_help)
     group.command("add")(add)
     group.command("list")(list_all)
     group.command("remove")(remove)
-    app.add_typer(group, name="tickers")
+    return group
 
 
 def _help(context: typer.Context) -> None:
@@ -60,7 +60,6 @@ def add(
 
 def list_all() -> None:
     """List the universe with each ticker's health."""
-    from rich.table import Table
     from rich.text import Text
 
     from storage import queries
@@ -78,7 +77,7 @@ def list_all() -> None:
         note("no tickers yet: add one with `stock-assets tickers add AAPL`")
         return
     columns = ("ticker", "status", "source", "calendar", "currency", "updated_at", "stage", "reason", "cure")
-    table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = grid(*columns)
     for row in frame.to_dict(orient="records"):
         table.add_row(*(Text(_cell(row[column])) for column in columns))
     output().print(table)

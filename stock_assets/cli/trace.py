@@ -2,34 +2,22 @@
 
 import json
 from datetime import datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from stock_assets.cli.context import open_home, output
+from stock_assets.cli.layout import grid
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-class Format(StrEnum):
-    """How the answer is written."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(trace)
 
 
 def trace(
     forecast: Annotated[
         str, typer.Argument(metavar="FORECAST_ID", help="Its id, or the beginning of it if no other begins so.")
     ],
-    style: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.TABLE,
+    style: Annotated[Literal["table", "json"], typer.Option("--format", help="How the answer is written.")] = "table",
 ) -> None:
     """Where a forecast came from: model, runs, code, training rows, bars as known then; and make it again.
 
@@ -39,7 +27,7 @@ def trace(
     from stock_assets.provenance import trace as look_up
 
     found = look_up(open_home(), forecast.strip())
-    if style is Format.JSON:
+    if style == "json":
         typer.echo(json.dumps(found, default=_json, indent=1, ensure_ascii=False))
     else:
         _print(found, output())
@@ -48,7 +36,6 @@ def trace(
 
 
 def _print(found: dict[str, dict[str, Any]], console: "Console") -> None:
-    from rich.table import Table
     from rich.text import Text
 
     lines = [
@@ -61,7 +48,7 @@ def _print(found: dict[str, dict[str, Any]], console: "Console") -> None:
         ("bars known then", _bars(found["bars"])),
         ("made again", _again(found["reproduction"])),
     ]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table = grid(show_header=False)
     for name, text in lines:
         table.add_row(Text(name, style="bold"), Text(text))
     console.print(table)

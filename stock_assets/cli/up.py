@@ -12,11 +12,6 @@ from stock_assets.cli.context import note, require_writable
 from stock_assets.settings import Settings, demo_home, has_display, home_is_given, load_settings
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(up)
-
-
 def up(
     dashboard_port: Annotated[int, typer.Option(help="Port of the dashboard.", min=1, max=65535)] = 5006,
     dagster_port: Annotated[int, typer.Option(help="Port of Dagster's UI.", min=1, max=65535)] = 3000,

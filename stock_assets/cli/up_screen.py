@@ -11,6 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from stock_assets.cli.context import output
+from stock_assets.cli.layout import grid
 from stock_assets.supervisor.loop import log_of
 from stock_assets.supervisor.service import Service
 from stock_assets.supervisor.watch import Kind, News
@@ -69,8 +70,7 @@ class Screen:
                 webbrowser.open(one.address)
 
     def _addresses(self) -> Table:
-        table = Table("service", "", "address", "log", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.header_style = "bold"
+        table = grid("service", "", "address", "log")
         for one in self._services:
             state = "[green]answers[/]" if one.name in self._answering else "[red]does not answer[/]"
             table.add_row(one.name, state, one.address, escape(_short(log_of(self._home, one.name))))

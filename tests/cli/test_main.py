@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
 
 from stock_assets import __version__, cli
 from stock_assets.errors import StockAssetsError
@@ -19,19 +18,19 @@ from tests.cli.conftest import Say
 HEAVY = ("dagster", "pandas", "numpy", "duckdb", "torch", "tensorflow", "mlflow", "sklearn", "pyarrow")
 
 
-class Group:
-    """A command group that does what a test wants."""
-
-    def __init__(self, work: Callable[[], None]) -> None:
-        self.work = work
-
-    def register(self, app: typer.Typer) -> None:
-        app.command("work")(self.work)
-
-
 def _answer(monkeypatch: pytest.MonkeyPatch, work: Callable[[], None], *arguments: str) -> int:
-    monkeypatch.setattr(cli, "GROUPS", (Group(work),))
+    _offer(monkeypatch, work)
     return cli.run(["work", *arguments])
+
+
+def _offer(monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> None:
+    """A command `work` that does what a test wants."""
+
+    def command() -> None:
+        work()
+
+    command.__name__ = "work"
+    monkeypatch.setattr(cli, "COMMANDS", (command,))
 
 
 def _curable() -> None:
@@ -49,7 +48,7 @@ def test_an_expected_error_is_one_line_with_the_cure(
 def test_debug_adds_the_trace_wherever_it_stands(
     line: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "GROUPS", (Group(_curable),))
+    _offer(monkeypatch, _curable)
     assert cli.run(line) == 1
     err = capsys.readouterr().err
     assert err.startswith("Traceback")
@@ -120,10 +119,10 @@ def test_ctrl_c_ends_with_130_and_no_trace(home: Path) -> None:
         "import signal, time\nfrom stock_assets import cli\n"
         # What starts this suite in the background may have told its children to ignore Ctrl-C.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "class Waits:\n"
-        "    def register(app):\n"
-        "        app.command('wait')(lambda: (print('waiting', flush=True), time.sleep(30)))\n"
-        "cli.GROUPS = (Waits,)\n"
+        "def wait():\n"
+        "    print('waiting', flush=True)\n"
+        "    time.sleep(30)\n"
+        "cli.COMMANDS = (wait,)\n"
         "raise SystemExit(cli.run(['wait']))\n"
     )
     process = subprocess.Popen(
