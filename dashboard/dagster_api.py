@@ -11,7 +11,7 @@ StockAssetsError
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from stock_assets.errors import StockAssetsError
 
@@ -49,7 +49,7 @@ class DagsterApi:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-        self.url = _without_user(parts).geturl().rstrip("/")
+        self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
 
     def ask(self, query: str, **variables: object) -> Answer:
         """The data that answer one query or mutation.
@@ -77,7 +77,11 @@ class DagsterApi:
                 cure="it may be busy: see the list of runs before you ask again",
             ) from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise self._silent(str(error) or type(error).__name__) from error
+            why = str(error) or type(error).__name__
+            raise DagsterNotRunning(
+                f"Dagster is not running: nothing answers at {self.url} ({why})",
+                cure=f"start it with `stock-assets up`; if it runs elsewhere, {_ADDRESS}",
+            ) from error
         if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise AccessDenied(
                 f"Dagster at {self.url} wants a user and a password",
@@ -91,12 +95,6 @@ class DagsterApi:
             raise self._foreign(response.status_code)
         return content
 
-    def _silent(self, why: str) -> DagsterNotRunning:
-        return DagsterNotRunning(
-            f"Dagster is not running: nothing answers at {self.url} ({why})",
-            cure=f"start it with `stock-assets up`; if it runs elsewhere, {_ADDRESS}",
-        )
-
     def _foreign(self, status: int) -> NotOurDagster:
         return NotOurDagster(f"what answers at {self.url} is not Dagster (HTTP {status})", cure=_ADDRESS)
 
@@ -107,7 +105,3 @@ class DagsterApi:
         timeout = httpx.Timeout(_ANSWER_S, connect=_CONNECT_S)
         # Proxies of the environment are for the outside; Dagster is on this machine or network.
         return httpx.Client(auth=self._user, timeout=timeout, trust_env=False)
-
-
-def _without_user(parts: SplitResult) -> SplitResult:
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2])

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
@@ -92,7 +91,9 @@ class Page:
     def _name(self, selection: Selection) -> None:
         """The question as the title, and links to the other pages with the same choices."""
         self._title.say(self.view.question.format(ticker=selection.ticker or "this stock"))
-        self._links.items = _navigation(selection)
+        self._links.items = [
+            {"label": view.label, "icon": view.icon, "href": f"{view.name}{selection.query()}"} for view in all_views()
+        ]
 
     def _show(self, shown: Snapshot) -> None:
         selection = self.choices.selection
@@ -135,7 +136,7 @@ class Page:
     def _say(self, error: StockAssetsError) -> None:
         """Put an error, with its cure, in place of the view."""
         severity = "info" if isinstance(error, NothingToShow) else "error"
-        self._problem.say(severity, words.sentence_case(error.problem), words.sentence_case(error.cure))
+        self._problem.tell(severity, error)
         self._body.visible = not self.view.needs_data
 
     def _surround(self, dark: bool) -> pmui.Page:
@@ -200,7 +201,3 @@ def _follow(page: Page) -> None:
     page.refresh()
     pn.state.add_periodic_callback(page.refresh, period=_LOOK_EVERY_MS)
     page.view.start()
-
-
-def _navigation(selection: Selection) -> list[dict[str, Any]]:
-    return [{"label": view.label, "icon": view.icon, "href": f"{view.name}{selection.query()}"} for view in all_views()]

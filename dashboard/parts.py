@@ -4,7 +4,8 @@ Panel-material-ui's own `Typography` decodes entities into markup, so text goes 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 from io import StringIO
 from typing import Any
@@ -13,6 +14,9 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewable, Viewer
+
+from dashboard.words import sentence_case
+from stock_assets.errors import StockAssetsError
 
 _STYLES = {
     "h1": "font-size:1.6rem;font-weight:700;line-height:1.25;letter-spacing:-0.01em",
@@ -28,15 +32,31 @@ _CARD = {
     "box-sizing": "border-box",
 }
 _NOTICE_COLOURS = {"info": "#3b82f6", "warning": "#f59e0b", "error": "#e5484d", "success": "#10a37f"}
+_NEWS = (
+    '<div style="padding:7px 0;border-top:1px solid #8a94a633;line-height:1.45;font-size:0.92rem">'
+    '<span style="opacity:0.72;font-size:0.85rem;white-space:nowrap">{when}</span> '
+    '<strong>{kind}</strong> <span style="white-space:pre-line">{message}</span></div>'
+)
 
 
-class Text(Viewer):
+class Part(Viewer):
+    """A piece of a page, shown as the pane that it fills."""
+
+    def __init__(self, pane: Viewable | None = None) -> None:
+        super().__init__()
+        self._pane = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0)) if pane is None else pane
+
+    def __panel__(self) -> Viewable:
+        """The pane."""
+        return self._pane
+
+
+class Text(Part):
     """A line of text that pages change; whatever it holds is shown as it is. Kinds: h1, h2, lead, p, small."""
 
     def __init__(self, text: str = "", kind: str = "p") -> None:
         super().__init__()
         self._kind = kind
-        self._pane = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))
         self.say(text)
 
     def say(self, text: str) -> None:
@@ -45,21 +65,16 @@ class Text(Viewer):
         self.text = text
         self._pane.object = f'<{tag} style="margin:0;{_STYLES[self._kind]}">{marked(text)}</{tag}>'
 
-    def __panel__(self) -> Viewable:
-        """The pane."""
-        return self._pane
 
-
-class Notice(Viewer):
+class Notice(Part):
     """A coloured box that says something important and what to do about it; hidden, by being empty, until it does.
 
     Not by `visible`: a pane that is made visible before the browser has drawn it fails in the browser.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(pn.pane.HTML(sizing_mode="stretch_width", margin=0))
         self.text = ""
-        self._pane = pn.pane.HTML(sizing_mode="stretch_width", margin=0)
 
     def say(self, severity: str, what: str, cure: str = "") -> None:
         """Show it. Severities: info, warning, error, success."""
@@ -73,41 +88,39 @@ class Notice(Viewer):
         more = f"<div>{marked(cure)}</div>" if cure else ""
         self._pane.object = f'<div role="{role}" style="{style}"><strong>{marked(what)}</strong>{more}</div>'
 
+    def tell(self, severity: str, error: StockAssetsError) -> None:
+        """Say what is wrong and how to cure it."""
+        self.say(severity, sentence_case(error.problem), sentence_case(error.cure))
+
     def hide(self) -> None:
         """Say nothing."""
         self.text = self._pane.object = ""
 
-    def __panel__(self) -> Viewable:
-        """The pane."""
-        return self._pane
 
-
-class Confirm(pn.viewable.Viewer):
+class Confirm(Part):
     """A question with two answers, hidden until it is asked."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._act: Callable[[], None] | None = None
         self._question = Text()
         self.yes = pmui.Button(variant="contained", size="small", color="warning")
         self.no = pmui.Button(label="Not now", variant="text", size="small")
         self.yes.on_click(lambda _: self._answer())
         self.no.on_click(lambda _: self.hide())
-        self._column = pn.Column(
-            self._question, pn.FlexBox(self.yes, self.no, gap="8px"), visible=False, sizing_mode="stretch_width"
-        )
+        answers = pn.FlexBox(self.yes, self.no, gap="8px")
+        super().__init__(pn.Column(self._question, answers, visible=False, sizing_mode="stretch_width"))
 
     def ask(self, question: str, verb: str, act: Callable[[], None]) -> None:
         """Ask; `act` is called if the answer is `verb`."""
         self._act = act
         self._question.say(question)
         self.yes.label = verb
-        self._column.visible = True
+        self._pane.visible = True
 
     def hide(self) -> None:
         """Take the question back."""
         self._act = None
-        self._column.visible = False
+        self._pane.visible = False
 
     def _answer(self) -> None:
         act = self._act
@@ -115,9 +128,31 @@ class Confirm(pn.viewable.Viewer):
         if act is not None:
             act()
 
-    def __panel__(self) -> Viewable:
-        """The question above its answers."""
-        return self._column
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of news: when, as people read it; what kind, in a word or two; and a sentence."""
+
+    when: str
+    kind: str
+    message: str
+
+
+class Feed(Part):
+    """News below each other; `nothing` is what it says where there is none."""
+
+    def __init__(self, nothing: str) -> None:
+        super().__init__()
+        self._nothing = nothing
+        self.show([])
+
+    def show(self, items: Sequence[Item]) -> None:
+        """Show these, in this order."""
+        self.items = tuple(items)
+        rows = [
+            _NEWS.format(when=escape(item.when), kind=escape(item.kind), message=marked(item.message)) for item in items
+        ]
+        self._pane.object = "".join(rows) or f'<p style="margin:4px 0;opacity:0.72">{marked(self._nothing)}</p>'
 
 
 def marked(text: str) -> str:

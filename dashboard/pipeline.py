@@ -97,7 +97,7 @@ class Pipeline:
         """
         validate_ticker(ticker)
         selector = self.require_ours()
-        if market not in self._known_markets():
+        if market not in self._api.ask(_KNOWN_MARKETS)["assetNodeOrError"].get("partitionKeys", ()):
             raise UnknownPartition(
                 f"Dagster knows no market {market}", cure="ask again on the page Universe, which makes it known"
             )
@@ -148,10 +148,6 @@ class Pipeline:
         busy = [run for run in self.runs.under_way() if run.is_about(ticker, market)]
         if busy:
             raise RunUnderWay(f"{ticker} has a run already: {busy[0].job}", cure="wait until it is over, or stop it")
-
-    def _known_markets(self) -> set[str]:
-        answer = self._api.ask(_KNOWN_MARKETS)["assetNodeOrError"]
-        return set(answer.get("partitionKeys", ()))
 
     def _find(self) -> Mapping[str, str]:
         answer = self._api.ask(_LOCATIONS)["workspaceOrError"]

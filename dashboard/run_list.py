@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from html import escape
 
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
-from panel.viewable import Viewable
 
-from dashboard.parts import Text, link
+from dashboard import words
+from dashboard.parts import Part, Text, link
 from dashboard.pipeline_runs import Run
 from dashboard.theme import DOWN, NEUTRAL, UP
 
@@ -39,17 +38,14 @@ def describe(run: Run) -> str:
         case "CANCELING":
             return "stopping"
         case "SUCCESS":
-            return f"done {_took(run)}".rstrip() + _failed(run)
+            failed = f", {run.n_failed} ticker{'s' if run.n_failed > 1 else ''} failed" if run.n_failed else ""
+            return f"done {_took(run)}".rstrip() + failed
         case "CANCELED":
             return "stopped"
         case "FAILURE":
             return f"failed: {run.reason}"
     steps = f"{run.steps_done} of {run.steps} steps"
     return f"{steps} · {', '.join(run.running)}" if run.running else steps
-
-
-def _failed(run: Run) -> str:
-    return f", {run.n_failed} ticker{'s' if run.n_failed > 1 else ''} failed" if run.n_failed else ""
 
 
 def _took(run: Run) -> str:
@@ -77,25 +73,23 @@ def with_failures(runs: Sequence[Run], universe: pd.DataFrame) -> list[Run]:
     return [replace(run, n_failed=n_failed.get(run.run_id, 0)) for run in runs]
 
 
-class RunRow(pn.viewable.Viewer):
+class RunRow(Part):
     """One run: a line, and while it is under way a bar and a way to stop it."""
 
     def __init__(self, run: Run, stop: Callable[[Run], None]) -> None:
-        super().__init__()
         self._line = pn.pane.HTML(sizing_mode="stretch_width", margin=(2, 0))
         self._bar = pmui.LinearProgress(variant="determinate", value=0, sizing_mode="stretch_width", margin=(2, 0))
         self._stop = pmui.Button(label="Stop", size="small", variant="text", color="error", align="center", width=70)
         self._stop.on_click(lambda _: stop(self.run))
-        self._layout = pn.Row(
-            pn.Column(self._line, self._bar, sizing_mode="stretch_width"), self._stop, sizing_mode="stretch_width"
-        )
+        progress = pn.Column(self._line, self._bar, sizing_mode="stretch_width")
+        super().__init__(pn.Row(progress, self._stop, sizing_mode="stretch_width"))
         self.show(run)
 
     def show(self, run: Run) -> None:
         """Show how far it is now."""
         self.run = run
         mark, colour = _DONE_IN_PART if run.n_failed and run.status == "SUCCESS" else _MARKS.get(run.status, ("●", ""))
-        when = _clock(run.ended_at or run.requested_at)
+        when = words.moment(run.ended_at or run.requested_at)
         self._line.object = (
             f'<div aria-live="polite" style="line-height:1.45"><span style="color:{colour or "inherit"}">{mark}</span> '
             f"<strong>{escape(title(run))}</strong> · {escape(describe(run))} "
@@ -104,20 +98,15 @@ class RunRow(pn.viewable.Viewer):
         self._bar.visible = self._stop.visible = not run.is_over
         self._bar.value = round(100 * run.share_done)
 
-    def __panel__(self) -> Viewable:
-        """The line with the bar below it, and the button beside them."""
-        return self._layout
 
-
-class RunList(pn.viewable.Viewer):
+class RunList(Part):
     """Runs below each other, changed in place. `stop` is called with the run that a person wants stopped."""
 
     def __init__(self, stop: Callable[[Run], None]) -> None:
-        super().__init__()
         self._stop = stop
         self._rows: dict[str, RunRow] = {}
         self._nothing = Text("No runs yet.", "small")
-        self._column = pn.Column(self._nothing, sizing_mode="stretch_width")
+        super().__init__(pn.Column(self._nothing, sizing_mode="stretch_width"))
 
     def show(self, runs: Sequence[Run]) -> None:
         """Show these runs, in this order."""
@@ -129,17 +118,9 @@ class RunList(pn.viewable.Viewer):
                 row.show(run)
             self._rows[run.run_id] = row
         if list(self._rows) != before:
-            self._column.objects = list(self._rows.values()) or [self._nothing]
+            self._pane.objects = list(self._rows.values()) or [self._nothing]
 
     @property
     def lines(self) -> list[str]:
         """What it says, run by run."""
         return [f"{title(row.run)} · {describe(row.run)}" for row in self._rows.values()]
-
-    def __panel__(self) -> Viewable:
-        """The column."""
-        return self._column
-
-
-def _clock(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

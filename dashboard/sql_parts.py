@@ -9,7 +9,8 @@ import panel as pn
 import param
 from bokeh.models.widgets.tables import HTMLTemplateFormatter
 from panel.custom import JSComponent
-from panel.viewable import Viewable, Viewer
+
+from dashboard.parts import Part
 
 _STATIC = Path(__file__).with_name("static")
 _PAGE_ROWS = 20
@@ -63,11 +64,10 @@ def shown_as(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(names, columns, strict=True)), index=range(len(frame)))
 
 
-class Rows(Viewer):
+class Rows(Part):
     """A grid for whatever a query returns; the server sorts it and sends one page at a time."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.grid = pn.widgets.Tabulator(
             pd.DataFrame(),
             pagination="remote",
@@ -81,6 +81,7 @@ class Rows(Viewer):
             margin=(8, 0),
             visible=False,
         )
+        super().__init__(self.grid)
 
     def show(self, rows: pd.DataFrame) -> None:
         """Show rows of `shown_as`, numbers aligned right."""
@@ -97,10 +98,6 @@ class Rows(Viewer):
     def hide(self) -> None:
         """Show nothing."""
         self.grid.visible = False
-
-    def __panel__(self) -> Viewable:
-        """The grid."""
-        return self.grid
 
 
 def _is_number(series: "pd.Series[Any]") -> bool:

@@ -22,21 +22,14 @@ class Snapshot:
     """
 
     def __init__(self, place: Path) -> None:
-        self._reader = Reader(place)
-        self.generation = self._reader.generation
-        self._ask = lru_cache(maxsize=_FRAMES_KEPT)(self._run)
+        reader = Reader(place)
+        self.generation = reader.generation
+        self._ask = lru_cache(_FRAMES_KEPT)(lambda query, *arguments, **filters: query(reader, *arguments, **filters))
 
     def get(self, query: Callable[..., pd.DataFrame], *arguments: object, **filters: object) -> pd.DataFrame:
         """Rows of one of `storage.queries`; they are shared, so do not change them. Lists are given as tuples."""
-        return self._ask(query, arguments, tuple(sorted(filters.items())))
-
-    def _run(
-        self,
-        query: Callable[..., pd.DataFrame],
-        arguments: tuple[object, ...],
-        filters: tuple[tuple[str, object], ...],
-    ) -> pd.DataFrame:
-        return query(self._reader, *arguments, **dict(filters))
+        rows: pd.DataFrame = self._ask(query, *arguments, **filters)
+        return rows
 
 
 class Store:

@@ -49,6 +49,11 @@ def age(as_of: date, today: date) -> str:
     return f"{days // 365} years old"
 
 
+def moment(at: Any) -> str:
+    """A time in UTC, to the minute."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def is_stale(as_of: date, today: date) -> bool:
     """Whether the newest bar is older than weekends and holidays explain."""
     return (today - as_of).days > _STALE_AFTER

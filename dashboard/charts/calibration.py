@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d
+from bokeh.models import HoverTool, NumeralTickFormatter, Range1d
 
-from dashboard.charts.base import chart
+from dashboard.charts.base import chart, empty
 from dashboard.theme import NEUTRAL
 
 _NUMBERS = ("level", "coverage", "coverage_lower", "coverage_upper", "n")
@@ -23,7 +23,7 @@ class Calibration:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        self._source = ColumnDataSource({name: [] for name in ("model", "colour", "x", *_NUMBERS)})
+        self._source = empty("model", "colour", "x", *_NUMBERS)
         self.figure = drawn = chart(height=440, x_range=Range1d(0.45, 1.0), y_range=Range1d(0, 1))
         drawn.line([0, 1], [0, 1], color=NEUTRAL, line_dash="dashed", line_width=1.6)
         drawn.segment(

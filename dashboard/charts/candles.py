@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
 
-from dashboard.charts.base import by_session, chart, set_sessions
+from dashboard.charts.base import by_session, chart, empty, set_sessions
 from dashboard.theme import ACCENT, BAND_ALPHA, DOWN, NEUTRAL, UP
 
 _TOOLTIPS = [
@@ -23,9 +23,9 @@ class Candles:
 
     def __init__(self) -> None:
         self._bars = ColumnDataSource(_candles(pd.DataFrame(columns=["session", "open", "high", "low", "close"])))
-        self._fan = {level: ColumnDataSource({"x": [], "y": []}) for level in BAND_ALPHA}
-        self._walk = ColumnDataSource({"x": [], "y": []})
-        self._point = ColumnDataSource({"x": [], "y": [], "label": []})
+        self._fan = {level: empty("x", "y") for level in BAND_ALPHA}
+        self._walk = empty("x", "y")
+        self._point = empty("x", "y", "label")
         self.figure = chart(height=440, x_range=Range1d(0, 1), y_range=Range1d(0, 1))
         self._sessions = by_session(self.figure)
         self._draw()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import pandas as pd
-from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.models import HoverTool
 
-from dashboard.charts.base import by_session, chart, set_sessions
+from dashboard.charts.base import by_session, chart, empty, set_sessions
 from dashboard.theme import BENCHMARK, NEUTRAL
 
 _TOOLTIPS = [("session", "@label"), ("close", "@actual{0,0.00}"), ("the session before", "@naive{0,0.00}")]
@@ -16,9 +16,9 @@ class Closes:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        self._actual = ColumnDataSource({name: [] for name in ("x", "label", "actual", "naive")})
-        self._lines = ColumnDataSource({name: [] for name in ("xs", "ys", "colour")})
-        self._points = ColumnDataSource({name: [] for name in ("x", "label", "actual", "predicted", "model", "colour")})
+        self._actual = empty("x", "label", "actual", "naive")
+        self._lines = empty("xs", "ys", "colour")
+        self._points = empty("x", "label", "actual", "predicted", "model", "colour")
         self.figure = chart(height=380)
         self._sessions = by_session(self.figure)
         self.figure.line(

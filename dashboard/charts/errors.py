@@ -1,26 +1,70 @@
-"""How often each size of error was made: each model's as a line, the random walk's filled behind."""
+"""Errors of models beside those of the random walk: summed session by session, through time, and by size."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Span
+from bokeh.models import HoverTool, NumeralTickFormatter, Span
 
-from dashboard.charts.base import chart
+from dashboard.charts.base import chart, empty, rule
 from dashboard.theme import NEUTRAL
 
 _Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 _BINS = 41
 _REACH = 3.5  # standard deviations of the random walk's errors; what lies beyond is counted in the outermost bins
-_TOOLTIPS = [("random walk's error", "@left{0.00} to @right{0.00} %"), ("share of sessions", "@share{0.0 %}")]
+_AHEAD = [("model", "@model"), ("session", "$snap_x{%F}"), ("ahead by", "$snap_y{+0.00} squared %")]
+_MISSED = [("model", "@model"), ("session", "@session{%F}"), ("error", "@error{+0.00} %")]
+_COUNTED = [("random walk's error", "@left{0.00} to @right{0.00} %"), ("share of sessions", "@share{0.0 %}")]
+
+
+class Gains:
+    """How far ahead of the random walk models have come, session by session (Goyal & Welch, 2008)."""
+
+    def __init__(self) -> None:
+        self._source = empty("xs", "ys", "model", "colour")
+        self.figure = chart(height=380, x_axis_type="datetime")
+        lines = self.figure.multi_line("xs", "ys", source=self._source, color="colour", line_width=2.2)
+        rule(self.figure, 0)
+        self.figure.add_tools(HoverTool(renderers=[lines], tooltips=_AHEAD, formatters={"$snap_x": "datetime"}))
+        self.figure.yaxis.axis_label = "ahead of the random walk [squared %]"
+
+    def show(self, gains: Mapping[str, "pd.Series[float]"], colours: Mapping[str, str]) -> None:
+        """Show for each model the sum so far of the random walk's squared error less the model's, by session."""
+        self._source.data = {
+            "xs": [own.index.to_numpy() for own in gains.values()],
+            "ys": [own.to_numpy() for own in gains.values()],
+            "model": list(gains),
+            "colour": [colours[model] for model in gains],
+        }
+
+
+class Residuals:
+    """Errors through time: whether a model is wrong in spells, in one direction, or more than it used to be."""
+
+    def __init__(self) -> None:
+        self._source = empty("session", "error", "model", "colour")
+        self.figure = chart(height=320, x_axis_type="datetime")
+        self.figure.add_layout(Span(dimension="width", location=0, line_color=NEUTRAL, line_width=1))
+        dots = self.figure.scatter("session", "error", source=self._source, color="colour", size=4, alpha=0.55)
+        self.figure.add_tools(HoverTool(renderers=[dots], tooltips=_MISSED, formatters={"@session": "datetime"}))
+        self.figure.yaxis.axis_label = "predicted − actual [%]"
+
+    def show(self, rows: pd.DataFrame, colours: Mapping[str, str]) -> None:
+        """Show one dot for each row: columns target_session, model and error [%]."""
+        self._source.data = {
+            "session": rows["target_session"].to_numpy(),
+            "error": rows["error"].to_numpy(),
+            "model": rows["model"].to_numpy(),
+            "colour": rows["model"].map(colours).to_numpy(),
+        }
 
 
 class Errors:
-    """The chart. `show` changes what it shows; the figure stays the same."""
+    """How often each size of error was made: each model's as a line, the random walk's filled behind."""
 
     def __init__(self) -> None:
-        self._walk = ColumnDataSource({name: [] for name in ("left", "right", "share")})
-        self._lines = ColumnDataSource({name: [] for name in ("xs", "ys", "model", "colour")})
+        self._walk = empty("left", "right", "share")
+        self._lines = empty("xs", "ys", "model", "colour")
         self.figure = chart(height=320)
         bars = self.figure.quad(
             left="left", right="right", top="share", bottom=0, source=self._walk, fill_color=NEUTRAL, fill_alpha=0.4,
@@ -28,7 +72,7 @@ class Errors:
         )  # fmt: skip
         lines = self.figure.multi_line("xs", "ys", source=self._lines, color="colour", line_width=2)
         self.figure.add_layout(Span(dimension="height", location=0, line_color=NEUTRAL, line_width=1))
-        self.figure.add_tools(HoverTool(renderers=[bars], tooltips=_TOOLTIPS))
+        self.figure.add_tools(HoverTool(renderers=[bars], tooltips=_COUNTED))
         self.figure.add_tools(HoverTool(renderers=[lines], tooltips=[("model", "@model")]))
         self.figure.xaxis.axis_label = "predicted − actual [%]"
         self.figure.yaxis.formatter = NumeralTickFormatter(format="0 %")

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from bokeh.models import BoxAnnotation, ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d, Span
+from bokeh.models import BoxAnnotation, HoverTool, NumeralTickFormatter, Range1d
 
-from dashboard.charts.base import chart
+from dashboard.charts.base import chart, empty, rule
 from dashboard.theme import NEUTRAL
 
 _NUMBERS = ("skill_vs_naive", "skill_lower", "skill_upper")
@@ -24,21 +24,13 @@ class Forest:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        self._source = ColumnDataSource({name: [] for name in ("model", "colour", *_NUMBERS)})
+        self._source = empty("model", "colour", *_NUMBERS)
         self.figure = drawn = chart(height=300, x_range=Range1d(-1, 1), y_range=[""])
         self._noise = BoxAnnotation(fill_color=NEUTRAL, fill_alpha=0.14, line_alpha=0)
         drawn.add_layout(self._noise)
-        drawn.add_layout(Span(location=0, dimension="height", line_color=NEUTRAL, line_dash="dashed", line_width=2))
-        drawn.segment(
-            "skill_lower",
-            "model",
-            "skill_upper",
-            "model",
-            source=self._source,
-            color="colour",
-            line_width=5,
-            alpha=0.55,
-        )
+        rule(drawn, 0, dimension="height")
+        ends = ("skill_lower", "model", "skill_upper", "model")
+        drawn.segment(*ends, source=self._source, color="colour", line_width=5, alpha=0.55)
         points = drawn.scatter(
             "skill_vs_naive", "model", source=self._source, size=11, color="colour", line_color="white"
         )

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 import pandas as pd
-from bokeh.models import ColumnDataSource, FactorRange, HoverTool, NumeralTickFormatter, Span
+from bokeh.models import FactorRange, HoverTool, NumeralTickFormatter
 
-from dashboard.charts.base import chart
-from dashboard.theme import NEUTRAL
+from dashboard.charts.base import chart, empty, rule
 
 _CROWDED = 9  # groups; from here on their names stand upright
 
@@ -21,12 +20,12 @@ class GroupedBars:
 
     def __init__(self, title: str, base: float = 0.0) -> None:
         self._base = base
-        self._source = ColumnDataSource({name: [] for name in ("x", "group", "model", "value", "colour")})
+        self._source = empty("x", "group", "model", "value", "colour")
         self.figure = chart(height=300, x_range=FactorRange(range_padding=0.03))
         bars = self.figure.vbar(
             "x", 0.86, "value", base, source=self._source, color="colour", fill_alpha=0.85, line_alpha=0
         )
-        self.figure.add_layout(Span(dimension="width", location=base, line_color=NEUTRAL, line_dash="dashed"))
+        rule(self.figure, base, line_width=1)
         tooltips = [("model", "@model"), ("", "@group"), (title, "@value{+0.00 %}" if not base else "@value{0.0 %}")]
         self.figure.add_tools(HoverTool(renderers=[bars], tooltips=tooltips))
         self.figure.yaxis.formatter = NumeralTickFormatter(format="0.[00] %" if not base else "0 %")

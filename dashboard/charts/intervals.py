@@ -1,10 +1,10 @@
 """Every model's next close with its intervals, beside the random walk's answer."""
 
 import pandas as pd
-from bokeh.models import ColumnDataSource, HoverTool, Span
+from bokeh.models import HoverTool
 
-from dashboard.charts.base import chart
-from dashboard.theme import BAND_ALPHA, NEUTRAL, model_colours
+from dashboard.charts.base import chart, empty, rule
+from dashboard.theme import BAND_ALPHA, model_colours
 
 _THICKNESS = {95: 0.26, 90: 0.42, 80: 0.58, 50: 0.74}
 _TOOLTIPS = [
@@ -19,28 +19,17 @@ class Intervals:
     """The chart. `show` changes what it shows; the figure stays the same."""
 
     def __init__(self) -> None:
-        self._columns = [
-            "model",
-            "predicted",
-            *(f"{side}_{level}" for level in BAND_ALPHA for side in ("lower", "upper")),
-        ]
-        self._source = ColumnDataSource({name: [] for name in [*self._columns, "colour"]})
+        bounds = [f"{side}_{level}" for level in BAND_ALPHA for side in ("lower", "upper")]
+        self._columns = ["model", "predicted", *bounds]
+        self._source = empty(*self._columns, "colour")
         self.figure = chart(height=440, y_range=[""])
         for level, alpha in BAND_ALPHA.items():
-            bars = self.figure.hbar(
-                "model",
-                _THICKNESS[level],
-                f"lower_{level}",
-                f"upper_{level}",
-                source=self._source,
-                fill_color="colour",
-                fill_alpha=alpha + 0.12,
-                line_alpha=0,
-            )
+            place = ("model", _THICKNESS[level], f"lower_{level}", f"upper_{level}")
+            look = {"fill_color": "colour", "fill_alpha": alpha + 0.12, "line_alpha": 0}
+            bars = self.figure.hbar(*place, source=self._source, **look)
         self.figure.add_tools(HoverTool(renderers=[bars], tooltips=_TOOLTIPS))
         self.figure.scatter("predicted", "model", source=self._source, size=9, color="colour", line_color="white")
-        self._walk = Span(dimension="height", line_color=NEUTRAL, line_dash="dashed", line_width=2)
-        self.figure.add_layout(self._walk)
+        self._walk = rule(self.figure, dimension="height")
         self.figure.ygrid.visible = False
 
     def show(self, forecasts: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import run_list, words
-from dashboard.feed import Item
+from dashboard.parts import Item
 from dashboard.pipeline_runs import Run
 
 SHARE = 0.25
@@ -142,19 +142,18 @@ def _listed(names: list[str]) -> str:
 
 def decisions(retraining: pd.DataFrame) -> list[Item]:
     """Rows of `retraining` as news, the newest first."""
-    newest = retraining.sort_values("decided_at", ascending=False).to_dict("records")
-    return [Item(_time(row["decided_at"]), _ACTIONS.get(row["action"], row["action"]), row["reason"]) for row in newest]
+    newest = retraining.sort_values("decided_at", ascending=False).replace({"action": _ACTIONS})
+    return [Item(words.moment(row.decided_at), str(row.action), str(row.reason)) for row in newest.itertuples()]
 
 
 def news(announcements: pd.DataFrame) -> list[Item]:
     """Rows of `queries.announcements` as news, in their order."""
-    return [Item(_time(row["announced_at"]), row["kind"], row["message"]) for row in announcements.to_dict("records")]
+    return [Item(words.moment(row.announced_at), str(row.kind), str(row.message)) for row in announcements.itertuples()]
 
 
 def runs(ended: Sequence[Run]) -> list[Item]:
     """Runs that are over as news, in their order: how each ended, how many tickers failed in it, and why it failed."""
-    return [Item(_time(run.ended_at or run.requested_at), run_list.title(run), run_list.describe(run)) for run in ended]
-
-
-def _time(at: Any) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+    return [
+        Item(words.moment(run.ended_at or run.requested_at), run_list.title(run), run_list.describe(run))
+        for run in ended
+    ]

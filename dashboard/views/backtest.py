@@ -7,13 +7,10 @@ import panel as pn
 from panel.viewable import Viewable
 
 from dashboard import words
-from dashboard.charts.base import describe, pane
+from dashboard.charts.base import Key, describe, pane
 from dashboard.charts.closes import Closes
-from dashboard.charts.errors import Errors
-from dashboard.charts.gains import Gains
+from dashboard.charts.errors import Errors, Gains, Residuals
 from dashboard.charts.grouped_bars import GroupedBars
-from dashboard.charts.key import Key
-from dashboard.charts.residuals import Residuals
 from dashboard.parts import Notice, Text, card
 from dashboard.selection import Selection
 from dashboard.store import Snapshot

@@ -7,12 +7,10 @@ import pandas as pd
 import panel as pn
 from panel.viewable import Viewable
 
-from dashboard import run_list, words
+from dashboard import run_list
 from dashboard.charts.base import describe, pane
-from dashboard.charts.drift_bars import DriftBars
-from dashboard.charts.drift_share import DriftShare
-from dashboard.feed import Feed
-from dashboard.parts import Notice, Text, card, link, side_by_side
+from dashboard.charts.drift import DriftBars, DriftShare
+from dashboard.parts import Feed, Notice, Text, card, link, side_by_side
 from dashboard.selection import Selection
 from dashboard.store import Snapshot
 from dashboard.tables import Column, Grid
@@ -112,8 +110,7 @@ class Health(View):
             self.no_runs.hide()
             self.runs.show(health_words.runs(run_list.with_failures(seen.ended, self._universe)))
         else:
-            said = words.sentence_case(seen.problem.problem), words.sentence_case(seen.problem.cure)
-            self.no_runs.say("warning", *said)
+            self.no_runs.tell("warning", seen.problem)
 
     def update(self, shown: Snapshot, selection: Selection) -> None:
         """Show what is known of the ticker; a table without rows is a card that says what fills it."""

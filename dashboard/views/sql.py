@@ -16,7 +16,6 @@ from dashboard.sql_examples import EXAMPLES
 from dashboard.sql_parts import Rows, Schema, SqlEditor, relations, shown_as
 from dashboard.store import Snapshot
 from dashboard.views._base import Context, View
-from dashboard.words import sentence_case
 from stock_assets.errors import StockAssetsError
 from storage import queries
 from storage.errors import QueryCancelled
@@ -108,7 +107,7 @@ class Sql(View):
             self.status.say("Cancelled.")
         except StockAssetsError as error:
             self.status.say("")
-            self.problem.say("error", sentence_case(error.problem), sentence_case(error.cure))
+            self.problem.tell("error", error)
         else:
             self.rows.show(rows)
             self.status.say(f"{_extent(self.result, LIMITS)} {time.monotonic() - began:.1f} s.")

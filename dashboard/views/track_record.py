@@ -5,11 +5,9 @@ import panel as pn
 from panel.viewable import Viewable
 
 from dashboard import words
-from dashboard.charts.base import describe, pane
+from dashboard.charts.base import Key, describe, pane
 from dashboard.charts.calibration import Calibration
-from dashboard.charts.key import Key
-from dashboard.charts.rolling import Rolling
-from dashboard.charts.track import Track
+from dashboard.charts.live import Rolling, Track
 from dashboard.parts import Notice, Text, card, download
 from dashboard.selection import Selection
 from dashboard.store import Snapshot

@@ -164,7 +164,7 @@ class Universe(View):
 
     def _tell(self, seen: Seen) -> None:
         if seen.problem is not None:
-            self.state.say("warning", words.sentence_case(seen.problem.problem), words.sentence_case(seen.problem.cure))
+            self.state.tell("warning", seen.problem)
         elif seen.sleeping:
             asleep = " and ".join(seen.sleeping)
             self.state.say("warning", f"Dagster's daemon is not running, so {asleep} wait.", "Start `stock-assets up`.")
@@ -175,7 +175,7 @@ class Universe(View):
         try:
             self.answer.say("success", work.result())
         except StockAssetsError as error:
-            self.answer.say("error", words.sentence_case(error.problem), words.sentence_case(error.cure))
+            self.answer.tell("error", error)
 
     def _allow(self) -> None:
         """Enable what can be done now."""
