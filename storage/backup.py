@@ -51,6 +51,12 @@ def upkeep_lock(home: Path) -> Path:
     return home / ".locks" / "upkeep.lock"
 
 
+def is_sqlite(file: Path) -> bool:
+    """Whether a file is an SQLite database."""
+    with file.open("rb") as handle:
+        return handle.read(len(_SQLITE)) == _SQLITE
+
+
 def back_up(home: Path, file: Path, *, made_at: datetime, progress: Progress) -> Content:
     """Write everything that `home` holds and that cannot be made anew to `file`, whole or not at all.
 
@@ -120,9 +126,7 @@ class _Writer:
     def _add_living(self, name: str, path: Path) -> None:
         """A file that its owner may change, or take away, at any time."""
         try:
-            with path.open("rb") as handle:
-                is_database = handle.read(len(_SQLITE)) == _SQLITE
-            if is_database:
+            if is_sqlite(path):
                 self._added_and_removed(name, lambda staged: _copy_database(path, staged))
             else:
                 self._copied(name, path)

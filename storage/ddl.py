@@ -25,8 +25,8 @@ def create_all(connection: duckdb.DuckDBPyConnection) -> None:
     for table in TABLES.values():
         connection.execute(_create_table(table))
     for view in VIEWS:
-        connection.execute(f"CREATE VIEW {_quoted(view.name)} AS {view.sql}")
-        connection.execute(f"COMMENT ON VIEW {_quoted(view.name)} IS {_literal(view.meaning)}")
+        connection.execute(f"CREATE VIEW {quoted(view.name)} AS {view.sql}")
+        connection.execute(f"COMMENT ON VIEW {quoted(view.name)} IS {_literal(view.meaning)}")
         for column in view_columns(connection, view):
             connection.execute(_comment_on(view.name, column))
 
@@ -51,10 +51,10 @@ def view_columns(connection: duckdb.DuckDBPyConnection, view: View) -> list[Colu
 
 
 def _create_table(table: Table) -> str:
-    columns = ", ".join(f"{_quoted(c.name)} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in table.columns)
+    columns = ", ".join(f"{quoted(c.name)} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in table.columns)
     statements = [
-        f"CREATE TABLE {_quoted(table.name)} ({columns})",
-        f"COMMENT ON TABLE {_quoted(table.name)} IS {_literal(table.meaning)}",
+        f"CREATE TABLE {quoted(table.name)} ({columns})",
+        f"COMMENT ON TABLE {quoted(table.name)} IS {_literal(table.meaning)}",
         *(_comment_on(table.name, column) for column in table.columns),
     ]
     return ";\n".join(statements)
@@ -62,10 +62,11 @@ def _create_table(table: Table) -> str:
 
 def _comment_on(relation: str, column: Column) -> str:
     text = column.meaning + (f" [{column.unit}]" if column.unit else "")
-    return f"COMMENT ON COLUMN {_quoted(relation)}.{_quoted(column.name)} IS {_literal(text)}"
+    return f"COMMENT ON COLUMN {quoted(relation)}.{quoted(column.name)} IS {_literal(text)}"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever is in it."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -26,7 +26,11 @@ def render_tables() -> str:
     with engine.connect() as connection:
         connection.execute(f"ATTACH ':memory:' AS {engine.CATALOG}; USE {engine.CATALOG}")
         create_all(connection)
-        views = [_view_section(view.name, view.meaning, view_columns(connection, view)) for view in VIEWS]
+        views = [
+            "\n".join([f"## {view.name}", "", f"View. {view.meaning}", "", *_columns(columns), ""])
+            for view in VIEWS
+            for columns in [view_columns(connection, view)]
+        ]
     return "\n".join([_INTRO, _overview(), *map(_table_section, TABLES.values()), *views])
 
 
@@ -40,10 +44,6 @@ def _table_section(table: Table) -> str:
     kept = "append-only" if table.append_only else f"replaced whole for each {' and '.join(table.partition_by)}"
     facts = f"Key: {', '.join(table.key)}. Written by: {table.writer}. Kept: {kept}."
     return "\n".join([f"## {table.name}", "", table.meaning, "", facts, "", *_columns(table.columns), ""])
-
-
-def _view_section(name: str, meaning: str, columns: Iterable[Column]) -> str:
-    return "\n".join([f"## {name}", "", f"View. {meaning}", "", *_columns(columns), ""])
 
 
 def _columns(columns: Iterable[Column]) -> list[str]:

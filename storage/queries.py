@@ -4,7 +4,7 @@ Each takes an open `Reader` and filters that may be left out, and returns a fram
 adding a function.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import pandas as pd
@@ -16,7 +16,7 @@ from storage.published import Reader
 from storage.tables import TABLES
 
 
-def relation(reader: Reader, name: str, **where: object) -> pd.DataFrame:
+def relation(reader: Reader, name: str, /, **where: object) -> pd.DataFrame:
     """Rows of any published table or view.
 
     Args:
@@ -28,18 +28,17 @@ def relation(reader: Reader, name: str, **where: object) -> pd.DataFrame:
     find_relation(name)
     columns = reader.frame("SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [name])
     known = columns["column_name"].tolist()
-
     for column in where:
         if column not in known:
             raise ContractViolation(f"{name} has no column {column!r}", cure=suggest(column, known))
     # A view brings its own order.
     order = ", ".join(TABLES[name].key) if name in TABLES else ""
-    return _select(reader, f'SELECT * FROM "{name}"', where, order=order)  # noqa: S608 (a known name)
+    return _rows(reader, f'"{name}"', order, **where)
 
 
 def tickers(reader: Reader) -> pd.DataFrame:
     """The universe with its health, by ticker."""
-    return _select(reader, "SELECT * FROM tickers", {}, order="ticker")
+    return _rows(reader, "tickers", "ticker")
 
 
 def model_names(reader: Reader) -> pd.DataFrame:
@@ -56,98 +55,77 @@ def prices(reader: Reader, ticker: str, *, start: date | None = None, end: date 
     )
 
 
-def features(reader: Reader, ticker: str) -> pd.DataFrame:
-    """One ticker's features by session."""
-    return _select(reader, "SELECT * FROM features", {"ticker": ticker}, order="session")
-
-
 def models(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     """The fits, by ticker, model and kind."""
-    return _select(reader, "SELECT * FROM models", {"ticker": ticker}, order="ticker, model, kind, version")
+    return _rows(reader, "models", "ticker, model, kind, version", ticker=ticker)
 
 
 def predictions(
     reader: Reader, ticker: str, models: Sequence[str] | None = None, *, role: str | None = None
 ) -> pd.DataFrame:
     """One ticker's predictions by model and target session."""
-    where = {"ticker": ticker, "model": models, "role": role}
-    return _select(reader, "SELECT * FROM predictions", where, order="model, target_session, fold")
-
-
-def evaluation(
-    reader: Reader, ticker: str | None = None, *, scheme: str | None = None, role: str | None = None
-) -> pd.DataFrame:
-    """Scores by ticker, scheme and role, best RMSE first."""
-    where = {"ticker": ticker, "scheme": scheme, "role": role}
-    return _select(reader, "SELECT * FROM evaluation", where, order="ticker, scheme, role, rmse, model")
+    return _rows(reader, "predictions", "model, target_session, fold", ticker=ticker, model=models, role=role)
 
 
 def leaderboard(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     """The view `leaderboard`: each model beside the random walk, best RMSE first."""
-    return _select(reader, "SELECT * FROM leaderboard", {"ticker": ticker}, order="ticker, scheme, role, rmse, model")
+    return _rows(reader, "leaderboard", "ticker, scheme, role, rmse, model", ticker=ticker)
 
 
 def champion(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     """The newest champion decision of each ticker."""
     newest = "SELECT * FROM champion QUALIFY row_number() OVER (PARTITION BY ticker ORDER BY decided_at DESC) = 1"
-    return _select(reader, f"FROM ({newest})", {"ticker": ticker}, order="ticker")
+    return _rows(reader, f"({newest})", "ticker", ticker=ticker)
 
 
 def champion_history(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     """Every champion decision, by ticker, the newest first."""
-    return _select(reader, "SELECT * FROM champion", {"ticker": ticker}, order="ticker, decided_at DESC")
+    return _rows(reader, "champion", "ticker, decided_at DESC", ticker=ticker)
 
 
 def latest_forecasts(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     """The newest forecast of every model, the champion's first."""
-    where = {"ticker": ticker}
-    return _select(reader, "SELECT * FROM latest_forecasts", where, order="ticker, is_champion DESC, model")
+    return _rows(reader, "latest_forecasts", "ticker, is_champion DESC, model", ticker=ticker)
 
 
 def track_record(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     """What each model said last, live, about each session, with its newest score; by target session."""
-    where = {"ticker": ticker}
-    return _select(reader, "SELECT * FROM track_record", where, order="ticker, target_session, model")
+    return _rows(reader, "track_record", "ticker, target_session, model", ticker=ticker)
 
 
 def live_performance(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     """The view `live_performance`: rolling live skill and coverage of each model, by target session."""
-    where = {"ticker": ticker}
-    return _select(reader, "SELECT * FROM live_performance", where, order="ticker, model, target_session")
+    return _rows(reader, "live_performance", "ticker, model, target_session", ticker=ticker)
 
 
 def calibration(reader: Reader, ticker: str | None = None) -> pd.DataFrame:
     """Coverage of each interval beside its level, by ticker, scheme, role, model and level."""
-    order = "ticker, scheme, role, model, level"
-    return _select(reader, "SELECT * FROM calibration", {"ticker": ticker}, order=order)
+    return _rows(reader, "calibration", "ticker, scheme, role, model, level", ticker=ticker)
 
 
 def pooled_evaluation(reader: Reader) -> pd.DataFrame:
     """Each model over all tickers at once, by scheme and role, the highest skill first."""
-    return _select(reader, "SELECT * FROM pooled_evaluation", {}, order="scheme, role, skill DESC, model")
+    return _rows(reader, "pooled_evaluation", "scheme, role, skill DESC, model")
 
 
 def discoveries(reader: Reader, *, scheme: str | None = None, role: str | None = None) -> pd.DataFrame:
     """The tickers on which a model beats the random walk, after the correction for having tested all of them."""
-    where = {"scheme": scheme, "role": role, "is_discovery": True}
-    return _select(reader, "SELECT * FROM discoveries", where, order="scheme, role, ticker, adjusted_p, model")
+    return _rows(
+        reader, "discoveries", "scheme, role, ticker, adjusted_p, model", scheme=scheme, role=role, is_discovery=True
+    )
 
 
 def forecasts(reader: Reader, ticker: str | None = None, model: str | None = None) -> pd.DataFrame:
     """The forecast log, by ticker, model and as-of session."""
-    where = {"ticker": ticker, "model": model}
-    return _select(reader, "SELECT * FROM forecasts", where, order="ticker, model, as_of_session, created_at")
+    return _rows(reader, "forecasts", "ticker, model, as_of_session, created_at", ticker=ticker, model=model)
 
 
-def _select(reader: Reader, sql: str, where: Mapping[str, object], *, order: str) -> pd.DataFrame:
+def _rows(reader: Reader, source: str, order: str, /, **where: object) -> pd.DataFrame:
     """Filters that are None are left out; their values are parameters."""
     given = {name: value for name, value in where.items() if value is not None}
     conditions = [f'"{name}" {"= ?" if _is_one(v) else "IN (SELECT unnest(?))"}' for name, v in given.items()]
-    text = f"FROM ({sql})"
-    if conditions:
-        text += f" WHERE {' AND '.join(conditions)}"
-    if order:
-        text += f" ORDER BY {order}"
+    text = f"FROM {source}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+    text += f" ORDER BY {order}" if order else ""
     return reader.frame(text, [value if _is_one(value) else list(as_values(value)) for value in given.values()])
 
 

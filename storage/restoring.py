@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,13 @@ from typing import Any
 from urllib.parse import quote
 
 from stock_assets.durable import sync_folder
-from storage.backup import FORMAT, MANIFEST, Content, Progress
+from storage.backup import FORMAT, MANIFEST, Content, Progress, is_sqlite
+from storage.ddl import quoted
 from storage.errors import DamagedBackup, RestoreRefused, SchemaVersionMismatch
 from storage.files import remove_abandoned, temporary_for
 from storage.tables import SCHEMA_VERSION
 
 _OTHER_FILE = "name a file that `stock-assets backup` wrote, or an older backup"
-_SQLITE = b"SQLite format 3\0"
 _BLOCK = 1 << 20
 
 
@@ -61,7 +61,7 @@ def restore(file: Path, home: Path, *, progress: Progress) -> Restored:
         found = _unpack(file, staging)
         progress("verify")
         manifest = _verified(file, staging, found)
-        for database in _databases(staging):
+        for database in sorted(path for path in staging.rglob("*") if path.is_file() and is_sqlite(path)):
             relocate(database, manifest["home"], str(home.resolve()))
         _move(staging, home)
     finally:
@@ -125,13 +125,6 @@ def _verified(file: Path, staging: Path, found: Mapping[str, str]) -> dict[str, 
     return manifest
 
 
-def _databases(folder: Path) -> Iterator[Path]:
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as handle:
-            if handle.read(len(_SQLITE)) == _SQLITE:
-                yield path
-
-
 def relocate(database: Path, old: str, new: str) -> int:
     """Let every text of an SQLite database that is a path or a file URI in `old` lead into `new`.
 
@@ -156,11 +149,7 @@ def _text_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
         "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' "
         "AND substr(t.name, 1, 7) <> 'sqlite_' AND (c.type LIKE '%CHAR%' OR c.type LIKE '%TEXT%')"
     )
-    return [(_quoted(table), _quoted(column)) for table, column in rows]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return [(quoted(table), quoted(column)) for table, column in rows]
 
 
 def _move(staging: Path, home: Path) -> None:

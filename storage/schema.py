@@ -1,7 +1,7 @@
 """What a contract is made of: columns, tables and views."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Literal
 
 Type = Literal["VARCHAR", "DOUBLE", "BIGINT", "BOOLEAN", "DATE", "TIMESTAMPTZ"]
@@ -12,10 +12,10 @@ class Column:
     """One column. `meaning` becomes the column's comment, with the unit in brackets."""
 
     name: str
-    type: Type
     meaning: str
     unit: str | None = None
     nullable: bool = False
+    type: Type = field(kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,34 +47,12 @@ class Table:
         return tuple(column.name for column in self.columns)
 
 
-def text(name: str, meaning: str, nullable: bool = False) -> Column:
-    """A text column."""
-    return Column(name, "VARCHAR", meaning, nullable=nullable)
-
-
-def number(name: str, meaning: str, unit: str | None = None, nullable: bool = False) -> Column:
-    """A column of 64-bit floating-point numbers."""
-    return Column(name, "DOUBLE", meaning, unit, nullable)
-
-
-def count(name: str, meaning: str, nullable: bool = False) -> Column:
-    """A column of whole numbers."""
-    return Column(name, "BIGINT", meaning, nullable=nullable)
-
-
-def flag(name: str, meaning: str, nullable: bool = False) -> Column:
-    """A column of true and false."""
-    return Column(name, "BOOLEAN", meaning, nullable=nullable)
-
-
-def date(name: str, meaning: str, nullable: bool = False) -> Column:
-    """A column of sessions."""
-    return Column(name, "DATE", meaning, nullable=nullable)
-
-
-def time(name: str, meaning: str, nullable: bool = False) -> Column:
-    """A column of moments, in UTC."""
-    return Column(name, "TIMESTAMPTZ", meaning, "UTC", nullable)
+text = partial(Column, type="VARCHAR")
+number = partial(Column, type="DOUBLE")
+count = partial(Column, type="BIGINT")
+flag = partial(Column, type="BOOLEAN")
+date = partial(Column, type="DATE")
+time = partial(Column, type="TIMESTAMPTZ", unit="UTC")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Typed SQL: one SELECT on the newest generation, in a process of its own that reaches no file, network or setting."""
 
+import re
 import signal
 import subprocess
 import threading
@@ -14,8 +15,11 @@ import pyarrow as pa
 from stock_assets.errors import StockAssetsError
 from storage import engine, errors
 from storage.errors import QueryCancelled, QueryRefused
-from storage.refusals import ASK_LESS, refusal
+from storage.names import suggest
+from storage.sql_grammar import OUT_OF_REACH
 from storage.sql_process import WORKERS, Answer, ask
+from storage.tables import TABLES
+from storage.views import VIEWS
 
 MAX_ROWS = 10_000
 TIMEOUT_SECONDS = 60.0
@@ -23,6 +27,8 @@ AT_ONCE = 2
 """Queries that run at the same time, for all who ask this process."""
 _PATIENCE_SECONDS = 5.0
 _MAX_CHARACTERS = 100_000
+ASK_LESS = "filter by ticker, or ask for less"
+_LONGEST = 400  # characters of DuckDB's own words that are shown
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -156,3 +162,31 @@ def _slot() -> Iterator[None]:
 
 def _cancelled() -> QueryCancelled:
     return QueryCancelled("the query was cancelled", cure="run it again")
+
+
+def refusal(message: str, sql: str) -> QueryRefused:
+    """The error for what DuckDB said about `sql`: its words in one line, with a cure."""
+    lines = message.splitlines() or ["it failed"]
+    problem = lines[0].removeprefix("Permission Error: ")[:_LONGEST]
+    return QueryRefused(problem, cure=_cure(lines, problem, sql))
+
+
+def _cure(lines: list[str], problem: str, sql: str) -> str:
+    if lines[0].startswith("Permission Error: "):
+        return OUT_OF_REACH
+    if "memory" in problem.lower() or "bad allocation" in problem:
+        return ASK_LESS
+    if problem.startswith("Catalog Error: Table with name "):
+        missing = problem.removeprefix("Catalog Error: Table with name ").split(" ")[0]
+        return suggest(missing, [*TABLES, *(view.name for view in VIEWS)])
+    hints = [line.strip() for line in lines[1:] if line.startswith(("Did you mean", "Candidate bindings"))]
+    cure = hints[0] if hints else "correct the SQL; docs/tables.md lists tables and columns"
+    unknown = re.search(r'column "([^"]+)" not found', problem)
+    if unknown and _is_compared_to(unknown[1], sql):
+        return f"text needs single quotes: '{unknown[1]}'; if a column was meant: {cure}"
+    return cure
+
+
+def _is_compared_to(name: str, sql: str) -> bool:
+    """Whether the name stands where people write a value: behind a comparison or in a list."""
+    return re.search(rf'([=<>]|\bLIKE|\bIN\s*\([^)]*)\s*"?{re.escape(name)}\b', sql, re.IGNORECASE) is not None

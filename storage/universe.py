@@ -7,6 +7,7 @@ import pandas as pd
 
 from storage.errors import SourceIsFixed
 from storage.lake import Lake
+from storage.tables import TABLES
 from storage.tickers import validate_ticker
 
 Added = Literal["added", "kept", "source changed"]
@@ -31,18 +32,8 @@ def add_ticker(lake: Lake, ticker: str, source: str = "", *, now: datetime) -> A
     stored = lake.read("tickers", ticker=ticker)
     if len(stored) and source in ("", stored["source"].iloc[0]):
         return "kept"
-    row = {
-        "ticker": ticker,
-        "calendar": None,
-        "currency": None,
-        "source": source or None,
-        "status": "added",
-        "stage": None,
-        "reason": None,
-        "cure": None,
-        "run_id": None,
-        "updated_at": pd.Timestamp(now),
-    }
+    known = {"ticker": ticker, "source": source or None, "status": "added", "updated_at": pd.Timestamp(now)}
+    row = dict.fromkeys(TABLES["tickers"].column_names) | known
     lake.write("tickers", pd.DataFrame([row]), ticker=ticker)
     return "added" if stored.empty else "source changed"
 

@@ -35,7 +35,7 @@ def publish() -> None:
 
 def migrate() -> None:
     """Move the lake forward to the schema version of this program, then publish it."""
-    from storage import migrate as migrations
+    from storage import migrations
     from storage.publisher import Publisher
     from storage.tables import SCHEMA_VERSION
 

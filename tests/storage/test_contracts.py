@@ -7,7 +7,7 @@ import pytest
 
 from storage.contracts import arrow_schema, conform, to_frame
 from storage.errors import ContractViolation, InvalidTicker
-from storage.schema import Column, Table
+from storage.schema import Table, count, flag, text
 from storage.tables import TABLES
 from tests.storage.frames import rows
 
@@ -20,9 +20,9 @@ COUNTED = Table(
     "nobody",
     ("id",),
     (
-        Column("id", "VARCHAR", "name"),
-        Column("n", "BIGINT", "count", nullable=True),
-        Column("is_good", "BOOLEAN", "flag", nullable=True),
+        text("id", "name"),
+        count("n", "count", nullable=True),
+        flag("is_good", "flag", nullable=True),
     ),
 )
 

@@ -7,8 +7,7 @@ import pytest
 
 from storage.errors import SchemaVersionMismatch
 from storage.lake import Lake
-from storage.migrate import MIGRATIONS, Migration, migrate
-from storage.migrations import rewrite
+from storage.migrations import MIGRATIONS, Migration, migrate, rewrite
 from storage.tables import SCHEMA_VERSION
 from storage.version import read_version
 from tests.storage.frames import rows

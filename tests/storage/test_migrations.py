@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.lake import Lake
-from storage.migrate import migrate
+from storage.migrations import migrate
 from storage.tables import TABLES
 from storage.version import write_version
 from tests.storage.frames import NEW_IN_3, drop_columns, make_version_2, partition, rows

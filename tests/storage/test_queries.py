@@ -73,8 +73,8 @@ def test_the_leaderboard_has_the_best_rmse_first(published: Path) -> None:
         assert queries.leaderboard(reader, "AAPL")["model"].tolist() == ["xgboost", "sarima", "random_walk"]
         assert len(queries.leaderboard(reader)) == 6
         assert queries.leaderboard(reader, "NONE").empty
-        assert queries.evaluation(reader, "AAPL", role="test")["rmse"].tolist() == [7.0, 8.0, 9.0]
-        assert queries.evaluation(reader, scheme="walk_forward").empty
+        assert queries.leaderboard(reader, "AAPL").query("role == 'test'")["rmse"].tolist() == [7.0, 8.0, 9.0]
+        assert queries.relation(reader, "evaluation", scheme="walk_forward").empty
 
 
 def test_the_latest_forecast_of_each_model_with_the_champions_first(published: Path) -> None:
@@ -134,7 +134,7 @@ def test_predictions_models_features_and_forecasts_are_filtered_by_value(publish
         some = queries.predictions(reader, "AAPL", ["sarima", "xgboost"], role="live")
         assert some["model"].tolist() == ["sarima", "xgboost"]
         assert len(queries.models(reader, "AAPL")) == 6
-        assert len(queries.features(reader, "AAPL")) == 5
+        assert len(queries.relation(reader, "features", ticker="AAPL")) == 5
         assert len(queries.forecasts(reader, "AAPL", "sarima")) == 3
 
 

@@ -13,8 +13,7 @@ import pytest
 from storage import engine
 from storage.errors import QueryRefused
 from storage.published import Reader
-from storage.refusals import refusal
-from storage.sql import run_select
+from storage.sql import refusal, run_select
 from storage.sql_grammar import check
 from storage.sql_process import ask
 
