@@ -47,12 +47,14 @@ class Sql(View):
         super().__init__(context)
         self.result: pd.DataFrame | None = None
         self._query: Query | None = None
-        self.editor = SqlEditor(value=_asked() or EXAMPLES[0].sql, sizing_mode="stretch_width", margin=(4, 0))
+        self.editor = SqlEditor(
+            value=_asked() or next(iter(EXAMPLES.values())), sizing_mode="stretch_width", margin=(4, 0)
+        )
         self.schema = Schema(sizing_mode="stretch_width", margin=(4, 0))
         self.examples = pmui.MenuButton(
             label="Examples",
             icon="lightbulb",
-            items=[{"label": one.title} for one in EXAMPLES],
+            items=[{"label": title} for title in EXAMPLES],
             variant="text",
             margin=0,
         )
@@ -136,7 +138,7 @@ class Sql(View):
         self.examples.on_click(self._take_example)
 
     def _take_example(self, chosen: dict[str, str]) -> None:
-        self.editor.value = next(one.sql for one in EXAMPLES if one.title == chosen["label"])
+        self.editor.value = EXAMPLES[chosen["label"]]
 
     def _show_running(self, running: bool) -> None:
         self.run_button.disabled = running

@@ -36,11 +36,9 @@ def up(
     The home is STOCK_ASSETS_HOME; without it the usual one, or the demo's while the usual one holds no ticker.
     """
     from stock_assets.cli.up_screen import Screen
-    from stock_assets.supervisor.loop import Supervisor
-    from stock_assets.supervisor.ports import require_free
+    from stock_assets.supervisor.loop import Supervisor, stops_counted
     from stock_assets.supervisor.services import Ports, mlflow_elsewhere, platform
-    from stock_assets.supervisor.single import only_one
-    from stock_assets.supervisor.stops import stops_counted
+    from stock_assets.supervisor.starting import only_one, require_free
 
     left_out = _left_out(without)
     settings = _settings_of_chosen_home()
@@ -67,7 +65,7 @@ def _left_out(names: str) -> frozenset[str]:
 
 def _settings_of_chosen_home() -> Settings:
     """The settings, with the home that has something to show; says which one and why."""
-    from stock_assets.supervisor.home import choose_home
+    from stock_assets.supervisor.starting import choose_home
 
     settings = load_settings()
     choice = choose_home(settings.home, is_given=home_is_given(), demo=demo_home())

@@ -45,54 +45,22 @@ class Feature:
 
 FEATURES: tuple[Feature, ...] = (
     Feature("log_return_1", "log_return", 1, "log return", "the session's own move: short-term reversal or momentum"),
-    Feature(
-        "log_return_2",
-        "log_price - lag(log_price, 2) OVER sessions",
-        2,
-        "log return",
-        "move over 2 sessions: whether the last move went on",
+    *(
+        Feature(f"log_return_{n}", f"log_price - lag(log_price, {n}) OVER sessions", n, "log return", why)
+        for n, why in (
+            (2, "move over 2 sessions: whether the last move went on"),
+            (5, "move over a week: weekly reversal"),
+            (10, "move over two weeks"),
+            (20, "move over a month: momentum"),
+        )
     ),
-    Feature(
-        "log_return_5",
-        "log_price - lag(log_price, 5) OVER sessions",
-        5,
-        "log return",
-        "move over a week: weekly reversal",
-    ),
-    Feature(
-        "log_return_10",
-        "log_price - lag(log_price, 10) OVER sessions",
-        10,
-        "log return",
-        "move over two weeks",
-    ),
-    Feature(
-        "log_return_20",
-        "log_price - lag(log_price, 20) OVER sessions",
-        20,
-        "log return",
-        "move over a month: momentum",
-    ),
-    Feature(
-        "volatility_5",
-        "sqrt(avg(squared_return) OVER last_5)",
-        5,
-        "log return",
-        "root mean squared log return of a week: how restless it is now",
-    ),
-    Feature(
-        "volatility_20",
-        "sqrt(avg(squared_return) OVER last_20)",
-        20,
-        "log return",
-        "root mean squared log return of a month",
-    ),
-    Feature(
-        "volatility_60",
-        "sqrt(avg(squared_return) OVER last_60)",
-        60,
-        "log return",
-        "root mean squared log return of a quarter: what is usual",
+    *(
+        Feature(f"volatility_{n}", f"sqrt(avg(squared_return) OVER last_{n})", n, "log return", why)
+        for n, why in (
+            (5, "root mean squared log return of a week: how restless it is now"),
+            (20, "root mean squared log return of a month"),
+            (60, "root mean squared log return of a quarter: what is usual"),
+        )
     ),
     # Parkinson (1980): a range tells more about variance than the two closes do.
     Feature(

@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stock_assets.forecasting import direction, metrics, resampling
+from stock_assets.forecasting import metrics, resampling, significance
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.models import BENCHMARK
 from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.power import minimum_detectable_skill
-from stock_assets.forecasting.significance import clark_west, diebold_mariano
 
 RESAMPLED = ("skill_lower", "skill_upper", "mcs_p")
 _OUTWARD = sorted(LEVELS)
@@ -87,12 +86,12 @@ def point_scores(rows: Scored, scale: float) -> dict[str, object]:
         "directional_accuracy": metrics.directional_accuracy(returned, said),
         "std_ratio": metrics.std_ratio(returned, said),
         "minimum_detectable_skill": minimum_detectable_skill(len(rows)),
-        "clark_west_p": clark_west(returned, said),
-        "dm_hln_p": diebold_mariano(returned, error, alternative="greater"),
-        "dm_hln_abs_p": diebold_mariano(returned, error, power=1, alternative="greater"),
-        "pesaran_timmermann_p": direction.pesaran_timmermann(returned, said),
-        "directional_accuracy_lower": direction.accuracy_lower_bound(returned, said),
-        "up_share": direction.up_share(returned, said),
+        "clark_west_p": significance.clark_west(returned, said),
+        "dm_hln_p": significance.diebold_mariano(returned, error, alternative="greater"),
+        "dm_hln_abs_p": significance.diebold_mariano(returned, error, power=1, alternative="greater"),
+        "pesaran_timmermann_p": significance.pesaran_timmermann(returned, said),
+        "directional_accuracy_lower": significance.accuracy_lower_bound(returned, said),
+        "up_share": significance.up_share(returned, said),
         "crps": metrics.crps(actual, rows.quantiles, _PROBABILITIES),
         **{
             f"coverage_{level}": metrics.coverage(actual, rows[f"lower_{level}"], rows[f"upper_{level}"])

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from stock_assets.supervisor import logs
 from stock_assets.supervisor.child import Child
-from stock_assets.supervisor.errors import AllGaveUp
-from stock_assets.supervisor.restarts import Limits
-from stock_assets.supervisor.service import Service
-from stock_assets.supervisor.watch import Kind, News, State, Watched
+from stock_assets.supervisor.service import AllGaveUp, Service
+from stock_assets.supervisor.watch import Kind, Limits, News, State, Watched
 
 _AFTER_KILL_S = 5
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""How people ask for the end: Ctrl-C, `kill`, or closing the terminal."""
 
 
 def log_of(home: Path, service: str) -> Path:
@@ -111,3 +112,24 @@ def _lifeline() -> Iterator[int]:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+@contextmanager
+def stops_counted() -> Iterator[Callable[[], int]]:
+    """Take these signals away from Python; yields how many have come. One that is ignored (`nohup`) stays ignored."""
+    count = 0
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        del number, frame
+        count += 1
+
+    before = {number: signal.getsignal(number) for number in _STOPS}
+    heeded = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in heeded:
+        signal.signal(number, heard)
+    try:
+        yield lambda: count
+    finally:
+        for number, handler in heeded.items():
+            signal.signal(number, handler)

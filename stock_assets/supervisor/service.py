@@ -1,7 +1,9 @@
-"""What a service is: a name, how it is started, and how it is seen to answer."""
+"""What a service is: a name, how it is started, how it is seen to answer; and why none is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+from stock_assets.errors import StockAssetsError
 
 Probe = Callable[[float], bool]
 """Asked with the Unix time of the service's start; True once it answers. Takes two seconds at most, raises nothing."""
@@ -25,3 +27,15 @@ class Service:
     answers: Probe = field(repr=False)
     port: int | None = None
     address: str = ""
+
+
+class PortTaken(StockAssetsError):
+    """A port that a service is to listen on is in use."""
+
+
+class AlreadyUp(StockAssetsError):
+    """Another supervisor keeps this home."""
+
+
+class AllGaveUp(StockAssetsError):
+    """Every service died more often than it is started again."""

@@ -6,7 +6,6 @@
     content.py   what is written down about a fit
     registry.py  registered versions, `@champion` and `@challenger`
     housekeeping.py  runs that nothing refers to any more
-    moving.py    a home that was moved
 
 Training never depends on it: a store that cannot be reached costs the tracking and nothing else (docs/tracking.md).
 """

@@ -1,8 +1,9 @@
 """The door to MLflow: the client, addresses people can open, the lock of a home, and what counts as unreachable."""
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings, quiet_libraries, redact
-from stock_assets.tracking.moving import move_artifacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -19,6 +19,15 @@ EXPERIMENT = "stock-assets"
 STORE_FILE = "mlflow.db"
 _SQLITE = "sqlite:///"
 _LONGEST = 300  # characters of MLflow's own words that are shown
+
+# MLflow offers no call for this; these columns of its schema are as old as its registry.
+_MOVE = (
+    "UPDATE runs SET artifact_uri = :new || substr(artifact_uri, length(:old) + 1) "
+    "WHERE substr(artifact_uri, 1, length(:old) + 1) = :old || '/'",
+    "UPDATE model_versions SET storage_location = :new || substr(storage_location, length(:old) + 1) "
+    "WHERE substr(storage_location, 1, length(:old) + 1) = :old || '/'",
+    "UPDATE experiments SET artifact_location = :new WHERE artifact_location = :old",
+)
 
 
 class TrackingUnavailable(StockAssetsError):
@@ -83,7 +92,8 @@ class TrackingStore:
             found = self.client.get_experiment_by_name(EXPERIMENT)
             if found is not None:
                 if self.is_in_home and found.artifact_location != self._artifacts:
-                    move_artifacts(self.folder / STORE_FILE, found.artifact_location, self._artifacts)
+                    # A home that was moved or restored elsewhere: addresses of artifacts are absolute.
+                    _move_artifacts(self.folder / STORE_FILE, found.artifact_location, self._artifacts)
                 return str(found.experiment_id)
             location = self._artifacts if self.is_in_home else None
             return str(self.client.create_experiment(EXPERIMENT, artifact_location=location))
@@ -140,3 +150,10 @@ class TrackingStore:
                 f"MLflow at {redact(self.uri)} could not be used ({type(error).__name__}: {said})",
                 cure="start it or correct STOCK_ASSETS_MLFLOW_URI, then train again: finished fits are only tracked",
             ) from error
+
+
+def _move_artifacts(file: Path, old: str, new: str) -> None:
+    """Let every address of artifacts in a SQLite store that begins with `old` begin with `new`, all or none of them."""
+    with closing(sqlite3.connect(file, timeout=30)) as connection, connection:
+        for statement in _MOVE:
+            connection.execute(statement, {"old": old, "new": new})

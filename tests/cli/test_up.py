@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_assets.supervisor.single import only_one
+from stock_assets.supervisor.starting import only_one
 from tests.cli.conftest import Say, Start
 
 

@@ -6,11 +6,9 @@ import sys
 from pathlib import Path
 
 from stock_assets.supervisor import probes
-from stock_assets.supervisor.loop import Supervisor
-from stock_assets.supervisor.restarts import Limits
+from stock_assets.supervisor.loop import Supervisor, stops_counted
 from stock_assets.supervisor.service import Service
-from stock_assets.supervisor.stops import stops_counted
-from stock_assets.supervisor.watch import News
+from stock_assets.supervisor.watch import Limits, News
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_assets.supervisor.home import choose_home
+from stock_assets.supervisor.starting import choose_home
 from storage.lake import Lake
 from storage.universe import add_ticker
 

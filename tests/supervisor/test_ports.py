@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from stock_assets.supervisor.errors import PortTaken
-from stock_assets.supervisor.ports import require_free
-from stock_assets.supervisor.service import Service
+from stock_assets.supervisor.service import PortTaken, Service
+from stock_assets.supervisor.starting import require_free
 from tests.dashboard.servers import free_port
 
 

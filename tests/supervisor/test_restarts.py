@@ -1,6 +1,6 @@
 """When a dead service is started again."""
 
-from stock_assets.supervisor.restarts import Deaths, Limits
+from stock_assets.supervisor.watch import Deaths, Limits
 
 
 def test_each_restart_waits_twice_as_long_as_the_one_before_until_it_is_given_up() -> None:
