@@ -1,8 +1,9 @@
 """Every table's contract, in one place: columns, types, units, key, who writes it, one line of meaning.
 
-What belongs here: facts about tables. What does not: reading, writing or checking (see `contracts.py`, `lake.py`).
 The lake, the published database, its comments and `docs/tables.md` all derive from this file.
 """
+
+from dataclasses import replace
 
 from stock_assets.forecasting.features import FEATURES
 from storage.schema import Column, Table, count, date, flag, number, text, time
@@ -15,6 +16,7 @@ MODEL = text("model", "model name; random_walk is the benchmark")
 SESSION = date("session", "trading date of the exchange")
 PRICE = "ticker's currency"
 SCHEME = text("scheme", "holdout, walk_forward or live")
+ROLE = text("role", "validation, test or live")
 
 BARS = (
     number("open", "first price of the session, split-adjusted", PRICE),
@@ -27,6 +29,10 @@ BARS = (
     number("stock_splits", "split ratio effective this session, 0 if none; null where not reported", nullable=True),
     text("source", "where the bar came from: yahoo, sample or csv"),
 )
+
+
+def _or_null(*columns: Column) -> tuple[Column, ...]:
+    return tuple(replace(column, nullable=True) for column in columns)
 
 
 def _bounds() -> tuple[Column, ...]:
@@ -48,18 +54,18 @@ TICKERS = Table(
     ("ticker",),
     (
         TICKER,
-        text("calendar", "exchange calendar, for example XNYS; null before the first fetch", nullable=True),
-        text("currency", "ISO currency of its prices; null before the first fetch", nullable=True),
-        text(
-            "source",
-            "the one source its bars come from: yahoo, sample or csv; null before one is chosen",
-            nullable=True,
+        *_or_null(
+            text("calendar", "exchange calendar, for example XNYS; null before the first fetch"),
+            text("currency", "ISO currency of its prices; null before the first fetch"),
+            text("source", "the one source its bars come from: yahoo, sample or csv; null before one is chosen"),
         ),
         text("status", "added (no bars yet), fetched, ok (has a forecast) or failed"),
-        text("stage", "asset that failed, or job whose process ended; null unless failed", nullable=True),
-        text("reason", "why it failed; null unless failed", nullable=True),
-        text("cure", "what to do about it; null unless failed", nullable=True),
-        text("run_id", "Dagster run in which it failed; null unless failed", nullable=True),
+        *_or_null(
+            text("stage", "asset that failed, or job whose process ended; null unless failed"),
+            text("reason", "why it failed; null unless failed"),
+            text("cure", "what to do about it; null unless failed"),
+            text("run_id", "Dagster run in which it failed; null unless failed"),
+        ),
         time("updated_at", "when this row was written"),
     ),
     ("ticker",),
@@ -71,8 +77,7 @@ RAW_PRICES = Table(
     "raw_prices",
     ("ticker", "session", "fetched_at"),
     (
-        TICKER,
-        SESSION,
+        *(TICKER, SESSION),
         time("fetched_at", "when the source was asked"),
         time("vintage", "fetched_at of the full history this bar belongs to or consistently extends"),
         *BARS,
@@ -85,8 +90,7 @@ PRICES = Table(
     "prices",
     ("ticker", "session"),
     (
-        TICKER,
-        SESSION,
+        *(TICKER, SESSION),
         *BARS,
         flag("is_final", "fetched so long after the close (48 h) that no revision is expected"),
     ),
@@ -99,8 +103,7 @@ FEATURES_TABLE = Table(
     "features",
     ("ticker", "session"),
     (
-        TICKER,
-        SESSION,
+        *(TICKER, SESSION),
         *(number(f.name, f.why, f.unit) for f in FEATURES),
         date("target_session", "the next session; null where it is not in prices yet", nullable=True),
         number("target_log_return", "natural log return of adj_close to target_session", nullable=True),
@@ -114,8 +117,7 @@ SPLITS = Table(
     "splits",
     ("ticker", "session", "fold"),
     (
-        TICKER,
-        SESSION,
+        *(TICKER, SESSION),
         text("fold", "holdout; the folds of the walk-forward backtest are in backtest_folds"),
         text("role", "train, validation, test, purged (label touches the next role) or live (no label yet)"),
     ),
@@ -128,8 +130,7 @@ MODELS = Table(
     "model/<name>",
     ("ticker", "model", "version"),
     (
-        TICKER,
-        MODEL,
+        *(TICKER, MODEL),
         text("version", "content address of the fit: data, code, settings and seed"),
         text(
             "kind", "evaluated (fitted on train rows only, scored on the rest) or final (all labelled rows; forecasts)"
@@ -158,13 +159,11 @@ PREDICTIONS = Table(
     "predictions/<name> (holdout, live), backtest/<name> (walk_forward)",
     ("ticker", "model", "fold", "target_session"),
     (
-        TICKER,
-        MODEL,
-        SCHEME,
+        *(TICKER, MODEL, SCHEME),
         text("fold", "holdout, wf_00 … or live"),
         date("target_session", "session whose close is predicted"),
         date("session", "as-of session: everything used was known at its close"),
-        text("role", "validation, test or live"),
+        ROLE,
         number("predicted_log_return", "predicted natural log return of adj_close"),
         number("actual_log_return", "what it was; null until known", nullable=True),
         number("volatility", "forecast standard deviation of the next log return, which scales the intervals"),
@@ -185,10 +184,7 @@ EVALUATION = Table(
     "evaluation",
     ("ticker", "model", "scheme", "role"),
     (
-        TICKER,
-        MODEL,
-        SCHEME,
-        text("role", "validation, test or live"),
+        *(TICKER, MODEL, SCHEME, ROLE),
         text(
             "rows_version",
             "hash of the rows scored, of all models of the scheme and role; resampled figures are kept by it",
@@ -202,41 +198,33 @@ EVALUATION = Table(
         number("mae", "mean absolute error of the close", PRICE),
         number("mae_random_walk", "the random walk's MAE on the same rows", PRICE),
         number("mape", "mean absolute percentage error", "fraction"),
-        number("mase", "MAE scaled by the random walk's MAE on training rows; null if that is 0", nullable=True),
-        number(
-            "skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better; null if that is 0", nullable=True
+        *_or_null(
+            number("mase", "MAE scaled by the random walk's MAE on training rows; null if that is 0"),
+            number("skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better; null if that is 0"),
+            number(
+                "directional_accuracy", "share of right signs, zeros left out; null for the random walk", "fraction"
+            ),
+            number(
+                "std_ratio",
+                "standard deviation of predicted over actual log returns: what it dares to say; null if that is 0",
+            ),
+            number("skill_lower", "lower end of the 95 % block-bootstrap interval of skill_vs_naive"),
+            number("skill_upper", "upper end of the 95 % block-bootstrap interval of skill_vs_naive"),
+            number(
+                "minimum_detectable_skill",
+                "least skill that Clark-West at 5 % would find in n rows four times out of five; null where none is",
+            ),
+            number("clark_west_p", "one-sided p-value that the model beats the random walk it nests"),
+            number("dm_hln_p", "one-sided Diebold-Mariano (HLN) p-value that its squared error is lower"),
+            number("dm_hln_abs_p", "the same for its absolute error"),
+            number("pesaran_timmermann_p", "one-sided p-value that its signs are better than chance"),
+            number(
+                "directional_accuracy_lower", "exact one-sided 99 % lower bound of directional_accuracy", "fraction"
+            ),
+            number("up_share", "share of the rows with a sign that rose: what always-up scores", "fraction"),
+            number("mcs_p", "Model Confidence Set p-value; a model above 0.1 may be the best"),
+            number("crps", "continuous ranked probability score of the close, from the quantiles", PRICE),
         ),
-        number(
-            "directional_accuracy",
-            "share of right signs, zeros left out; null for the random walk",
-            "fraction",
-            nullable=True,
-        ),
-        number(
-            "std_ratio",
-            "standard deviation of predicted over actual log returns: what it dares to say; null if that is 0",
-            nullable=True,
-        ),
-        number("skill_lower", "lower end of the 95 % block-bootstrap interval of skill_vs_naive", nullable=True),
-        number("skill_upper", "upper end of the 95 % block-bootstrap interval of skill_vs_naive", nullable=True),
-        number(
-            "minimum_detectable_skill",
-            "least skill that Clark-West at 5 % would find in n rows four times out of five; null where none is",
-            nullable=True,
-        ),
-        number("clark_west_p", "one-sided p-value that the model beats the random walk it nests", nullable=True),
-        number("dm_hln_p", "one-sided Diebold-Mariano (HLN) p-value that its squared error is lower", nullable=True),
-        number("dm_hln_abs_p", "the same for its absolute error", nullable=True),
-        number("pesaran_timmermann_p", "one-sided p-value that its signs are better than chance", nullable=True),
-        number(
-            "directional_accuracy_lower",
-            "exact one-sided 99 % lower bound of directional_accuracy",
-            "fraction",
-            nullable=True,
-        ),
-        number("up_share", "share of the rows with a sign that rose: what always-up scores", "fraction", nullable=True),
-        number("mcs_p", "Model Confidence Set p-value; a model above 0.1 may be the best", nullable=True),
-        number("crps", "continuous ranked probability score of the close, from the quantiles", PRICE, nullable=True),
         *(
             number(f"coverage_{level}", f"share of closes inside the {level} % interval", "fraction")
             for level in LEVELS
@@ -275,8 +263,7 @@ FORECASTS = Table(
     ("forecast_id",),
     (
         text("forecast_id", "hash of ticker, model, as-of session, data, fit, champion or not, and what it follows"),
-        TICKER,
-        MODEL,
+        *(TICKER, MODEL),
         date("as_of_session", "last session whose bar was known"),
         date("target_session", "the exchange's next session"),
         time("created_at", "when it was written"),
@@ -303,8 +290,7 @@ FORECAST_SCORES = Table(
     (
         text("forecast_id", "which forecast"),
         time("scored_at", "when it was scored"),
-        TICKER,
-        MODEL,
+        *(TICKER, MODEL),
         date("target_session", "session that was forecast"),
         number("actual", "as-of close times the ratio of adjusted closes of one vintage", PRICE),
         number("error", "predicted - actual", PRICE),
@@ -339,8 +325,7 @@ BACKTEST_FOLDS = Table(
     "backtest/<name>",
     ("ticker", "model", "fold"),
     (
-        TICKER,
-        MODEL,
+        *(TICKER, MODEL),
         text("fold", "wf_00 …, in time order"),
         text("window", "expanding (from the first labelled session) or rolling (as many sessions as the first fold)"),
         count("step", "sessions predicted before the next fold begins"),
@@ -352,9 +337,11 @@ BACKTEST_FOLDS = Table(
         date("test_start", "first as-of session predicted"),
         date("test_end", "last as-of session predicted"),
         count("n_test", "rows predicted whose outcome is known"),
-        number("rmse", "root mean squared error of the close", PRICE, nullable=True),
-        number("rmse_random_walk", "the random walk's RMSE on the same rows", PRICE, nullable=True),
-        number("skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better", nullable=True),
+        *_or_null(
+            number("rmse", "root mean squared error of the close", PRICE),
+            number("rmse_random_walk", "the random walk's RMSE on the same rows", PRICE),
+            number("skill_vs_naive", "1 - RMSE / RMSE of the random walk; above 0 is better"),
+        ),
         text("model_version", "content address of the fit"),
         text("data_version", "hash of the rows it was fitted on"),
         text("code_version", "hash of the model's source files"),
@@ -372,8 +359,7 @@ TUNING_TRIALS = Table(
     "model/<name>, backtest/<name>",
     ("ticker", "model", "study", "trial"),
     (
-        TICKER,
-        MODEL,
+        *(TICKER, MODEL),
         text("study", "content address of the search: training rows, code, search space and budget"),
         count("trial", "number of the trial; 0 is the default setting"),
         count("budget", "trials the search was allowed"),
@@ -391,9 +377,7 @@ POOLED_EVALUATION = Table(
     "pooled_evaluation",
     ("scheme", "role", "model"),
     (
-        SCHEME,
-        text("role", "validation, test or live"),
-        MODEL,
+        *(SCHEME, ROLE, MODEL),
         count("n_tickers", "tickers"),
         count("n_sessions", "target sessions, each of which counts once in the variance"),
         count("n", "rows"),
@@ -436,10 +420,7 @@ CALIBRATION = Table(
     "calibration",
     ("ticker", "model", "scheme", "role", "level"),
     (
-        TICKER,
-        MODEL,
-        SCHEME,
-        text("role", "validation, test or live"),
+        *(TICKER, MODEL, SCHEME, ROLE),
         count("level", "nominal coverage [%]"),
         count("n", "rows scored"),
         number("coverage", "share of closes inside", "fraction"),
@@ -449,20 +430,12 @@ CALIBRATION = Table(
         number("christoffersen_p", "p-value that misses do not cluster (Christoffersen, independence)", nullable=True),
         number("width", "mean width", PRICE),
         number("pinball", "mean pinball loss of both ends", PRICE),
-        number(
-            "pinball_random_walk",
-            "the same of the random walk with quantiles of all earlier returns",
-            PRICE,
-            nullable=True,
+        *_or_null(
+            number("pinball_random_walk", "the same of the random walk with quantiles of all earlier returns", PRICE),
+            number("coverage_calm", "coverage in the third of rows with the lowest forecast volatility", "fraction"),
+            number("coverage_middle", "coverage in the middle third", "fraction"),
+            number("coverage_restless", "coverage in the third with the highest", "fraction"),
         ),
-        number(
-            "coverage_calm",
-            "coverage in the third of rows with the lowest forecast volatility",
-            "fraction",
-            nullable=True,
-        ),
-        number("coverage_middle", "coverage in the middle third", "fraction", nullable=True),
-        number("coverage_restless", "coverage in the third with the highest", "fraction", nullable=True),
         count("n_capped", "rows whose adaptive width was held at the cap"),
     ),
     ("ticker",),
@@ -474,10 +447,7 @@ PIT_HISTOGRAM = Table(
     "calibration",
     ("ticker", "model", "scheme", "role", "lower"),
     (
-        TICKER,
-        MODEL,
-        SCHEME,
-        text("role", "validation, test or live"),
+        *(TICKER, MODEL, SCHEME, ROLE),
         number("lower", "probability at the bin's lower edge"),
         number("upper", "probability at the bin's upper edge"),
         count("n", "closes in the bin"),
@@ -493,9 +463,7 @@ ECONOMICS = Table(
     "economics",
     ("ticker", "model", "scheme"),
     (
-        TICKER,
-        MODEL,
-        SCHEME,
+        *(TICKER, MODEL, SCHEME),
         count("n", "sessions held or not"),
         date("first_session", "first session traded"),
         date("last_session", "last session traded"),
@@ -504,19 +472,19 @@ ECONOMICS = Table(
         number("turnover", "sides traded per year"),
         number("gross_return", "mean yearly log return before costs", "per year"),
         number("net_return", "mean yearly log return after costs", "per year"),
-        number("sharpe", "yearly Sharpe ratio after costs, over a zero rate; null without variation", nullable=True),
-        number("sharpe_se", "its standard error (Lo 2002; Mertens 2002)", nullable=True),
-        number(
-            "deflated_sharpe",
-            "probability that the true Sharpe ratio is above what the best of all models tried would show by luck",
-            "fraction",
-            nullable=True,
-        ),
-        number(
-            "deflated_sharpe_over_holding",
-            "the same of what it earned more than holding, session by session: a rising market is no skill",
-            "fraction",
-            nullable=True,
+        *_or_null(
+            number("sharpe", "yearly Sharpe ratio after costs, over a zero rate; null without variation"),
+            number("sharpe_se", "its standard error (Lo 2002; Mertens 2002)"),
+            number(
+                "deflated_sharpe",
+                "probability that the true Sharpe ratio is above what the best of all models tried would show by luck",
+                "fraction",
+            ),
+            number(
+                "deflated_sharpe_over_holding",
+                "the same of what it earned more than holding, session by session: a rising market is no skill",
+                "fraction",
+            ),
         ),
         number("max_drawdown", "largest fall from a peak, after costs", "fraction"),
         number("buy_and_hold_return", "mean yearly log return of holding over the same sessions", "per year"),
@@ -580,27 +548,8 @@ ANNOUNCEMENTS = Table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        TICKERS,
-        RAW_PRICES,
-        PRICES,
-        FEATURES_TABLE,
-        SPLITS,
-        MODELS,
-        PREDICTIONS,
-        BACKTEST_FOLDS,
-        TUNING_TRIALS,
-        EVALUATION,
-        POOLED_EVALUATION,
-        CALIBRATION,
-        PIT_HISTOGRAM,
-        VOLATILITY,
-        ECONOMICS,
-        AUDIT,
-        CHAMPION,
-        FORECASTS,
-        FORECAST_SCORES,
-        DRIFT,
-        RETRAINING,
-        ANNOUNCEMENTS,
+        *(TICKERS, RAW_PRICES, PRICES, FEATURES_TABLE, SPLITS, MODELS, PREDICTIONS, BACKTEST_FOLDS, TUNING_TRIALS),
+        *(EVALUATION, POOLED_EVALUATION, CALIBRATION, PIT_HISTOGRAM, VOLATILITY, ECONOMICS, AUDIT),
+        *(CHAMPION, FORECASTS, FORECAST_SCORES, DRIFT, RETRAINING, ANNOUNCEMENTS),
     )
 }

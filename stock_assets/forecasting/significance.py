@@ -4,7 +4,8 @@ Clark–West compares a model with the random walk that it contains as a special
 that do not contain each other. A p-value is NaN where the test says nothing: fewer than two rows, or no variation.
 
 Figures of direction ask whether signs are better than chance. They take log returns and predicted ones, shape (n,);
-rows where either is zero say nothing about direction and are left out; a figure is NaN where no row is left.
+rows where either is zero say nothing about direction and are left out; a figure is NaN where no row is left, a
+test also where one side never changes its sign.
 """
 
 from collections.abc import Mapping
