@@ -66,11 +66,7 @@ def _ask_for_first_run(settings: Settings, pipeline: Pipeline, row: pd.DataFrame
 
 
 def _row(lake: Lake, ticker: str) -> pd.DataFrame:
-    """A ticker's row of `tickers`.
-
-    Raises:
-        InvalidTicker: it has none, or the name is no ticker.
-    """
+    """A ticker's row of `tickers`; `InvalidTicker` where it has none, or the name is no ticker."""
     row = lake.read("tickers", ticker=validate_ticker(ticker))
     if row.empty:
         raise InvalidTicker(f"{ticker} is not in the universe", cure="add it first")

@@ -71,11 +71,7 @@ def _collect_closed_sessions(state: Any) -> None:
 
 
 def require_password(address: str, settings: Settings) -> None:
-    """Refuse to be reachable by others without a password.
-
-    Raises:
-        PublicWithoutPassword: with the cure.
-    """
+    """Refuse to be reachable by others without a password: `PublicWithoutPassword`, with the cure."""
     if not settings.dashboard_password and not _is_loopback(address):
         raise PublicWithoutPassword(
             f"the dashboard would listen on {address}, where others can reach it, without a password",

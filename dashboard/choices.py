@@ -13,12 +13,9 @@ from dashboard.views._base import Control
 
 
 class Choices:
-    """The widgets of one page.
+    """The widgets of one page: those of `controls`; the others keep what the address said.
 
-    Args:
-        controls: which of them the page has; the others keep what the address said.
-        selection: what the address said.
-        changed: called with the new selection after a person chose.
+    `changed` is called with the new selection after a person chose.
     """
 
     def __init__(

@@ -52,11 +52,7 @@ class DagsterApi:
         self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
 
     def ask(self, query: str, **variables: object) -> Answer:
-        """The data that answer one query or mutation.
-
-        Raises:
-            DagsterNotRunning, DagsterTooSlow, NotOurDagster, AccessDenied, RefusedByDagster: as named.
-        """
+        """The data that answer one query or mutation; raises the five errors of this file, as named."""
         content = self._post({"query": query, "variables": variables})
         if content.get("errors"):
             raise RefusedByDagster(

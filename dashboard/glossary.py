@@ -30,11 +30,7 @@ def entries() -> dict[str, str]:
 
 
 def explain(terms: tuple[str, ...]) -> pn.pane.HTML:
-    """A closed section that explains terms; empty where there are none.
-
-    Raises:
-        UnknownTerm: the glossary does not have one of them.
-    """
+    """A closed section that explains terms, empty without any; `UnknownTerm` for one that is not in the glossary."""
     missing = [term for term in terms if term not in entries()]
     if missing:
         raise UnknownTerm(f"the glossary has no entry {missing[0]!r}", cure=f"add it to {SOURCE.name}")

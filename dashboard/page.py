@@ -31,11 +31,7 @@ _TEMPLATE = """{% extends "base.html" %}
 
 
 class Page:
-    """One page in one browser tab.
-
-    Args:
-        address: the query of the address, name → value.
-    """
+    """One page in one browser tab. `address` is the query of the address, name → value."""
 
     def __init__(self, view: View, context: Context, address: dict[str, str], *, dark: bool = False) -> None:
         self.view = view

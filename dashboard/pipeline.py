@@ -73,8 +73,7 @@ class Pipeline:
     def require_ours(self) -> Mapping[str, str]:
         """Find this project in Dagster, and make sure that it works for this home. Returns its GraphQL selector.
 
-        Raises:
-            NotOurDagster: it is not loaded (yet), or its home is another one.
+        `NotOurDagster` where it is not loaded (yet), or its home is another one.
         """
         selector = self._find()
         job = self._api.ask(_JOB, job={**selector, "pipelineName": "lineage"})["pipelineOrError"]
@@ -88,9 +87,6 @@ class Pipeline:
 
     def launch(self, job: Job, ticker: str, market: str) -> str:
         """Start a run of one ticker and return its id. It is queued first; `runs.one` says how far it is.
-
-        Args:
-            market: its exchange's calendar, which is the run's partition.
 
         Raises:
             UnknownPartition: Dagster has no such market. RunUnderWay: the ticker has a run already.
@@ -124,14 +120,7 @@ class Pipeline:
             _require(answer["addDynamicPartition"], "AddDynamicPartitionSuccess", f"did not add {market}")
 
     def require_free(self, ticker: str, market: str | None) -> None:
-        """Make sure that no run is about a ticker, for what a run would disturb.
-
-        Args:
-            market: its exchange's calendar; None where that is not known.
-
-        Raises:
-            RunUnderWay: there is one.
-        """
+        """Make sure that no run is about a ticker of a market (None: not known); `RunUnderWay` where there is one."""
         self.require_ours()
         self._require_free(validate_ticker(ticker), market)
 

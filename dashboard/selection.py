@@ -34,11 +34,7 @@ class Selection:
 
 
 def read_selection(query: Mapping[str, str]) -> Selection:
-    """The selection of an address.
-
-    Raises:
-        InvalidAddress: a date that is none.
-    """
+    """The selection of an address; `InvalidAddress` for a date that is none."""
     return Selection(
         ticker=query.get("ticker", ""),
         models=tuple(filter(None, query.get("model", "").split(","))),

@@ -15,10 +15,8 @@ _FRAMES_KEPT = 512
 class Snapshot:
     """One published generation, the newest in `place`: a folder of all state, or one published database file.
 
-    Whatever a page shows at one moment comes from one of these.
-
-    Raises:
-        NothingPublished, DamagedGeneration: there is nothing to show, with the cure.
+    Whatever a page shows at one moment comes from one of these. `NothingPublished`, `DamagedGeneration` where there is
+    nothing to show, with the cure.
     """
 
     def __init__(self, place: Path) -> None:
@@ -48,8 +46,7 @@ class Store:
     def newest(self) -> Snapshot:
         """The newest generation, opened if it is not yet. A page that still uses an older one keeps that.
 
-        Raises:
-            NothingPublished, DamagedGeneration: there is nothing to show, with the cure.
+        `NothingPublished` or `DamagedGeneration`, with the cure, where there is nothing to show.
         """
         with self._lock:
             if self._shown is None or newest_generation(self.place) != self._shown.generation:

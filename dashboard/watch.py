@@ -21,12 +21,9 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class Seen:
-    """Dagster at one moment.
+    """Dagster at one moment: why it cannot be used, what its daemon does not do, in words, and runs, newest first.
 
-    Attributes:
-        sleeping: what its daemon does not do, because it is not running, in words.
-        under_way: runs that are queued, started or stopping, with their steps, newest first.
-        ended: the newest runs that are over, without their steps, newest first.
+    Those under way are with their steps, those that are over without.
     """
 
     problem: StockAssetsError | None = None

@@ -23,11 +23,7 @@ _TIMEOUT_S = 10
 
 @dataclass(frozen=True)
 class Announcement:
-    """Something worth hearing of.
-
-    Attributes:
-        about: what identifies it beside kind and ticker (a run, a decision, a session), so that it is told once.
-    """
+    """Something worth hearing of; `about` identifies it (a run, a decision, a session), so that it is told once."""
 
     kind: Kind
     message: str

@@ -29,8 +29,7 @@ class ChosenStorage(DagsterSqliteStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
         """A `DagsterStorage`, as Dagster makes what its configuration names.
 
-        Raises:
-            PostgresUnavailable: it was chosen, and its client is missing or the server does not answer or refuses.
+        `PostgresUnavailable` where that was chosen, and its client is missing or the server does not answer or refuses.
         """
         url = load_settings().dagster_postgres
         if url:

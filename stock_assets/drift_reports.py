@@ -32,11 +32,7 @@ class DriftWorkspace:
     folder: Path
 
     def report_inputs(self, ticker: str, features: pd.DataFrame, drift: pd.DataFrame) -> str:
-        """Write a report on drift and summary of a ticker's inputs; `drift` is the check's rows of that table.
-
-        Returns:
-            The report's identity in the workspace.
-        """
+        """Write a report on one check (rows of table `drift`) of a ticker's inputs; returns its identity there."""
         quiet_libraries()
         from evidently import Report
         from evidently.presets import DataDriftPreset, DataSummaryPreset

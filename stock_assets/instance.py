@@ -26,12 +26,7 @@ _BUSY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, *UNFINISHE
 
 @dataclass(frozen=True)
 class CutOff:
-    """The work of a run whose process was killed.
-
-    Attributes:
-        tickers: that were to be worked on and still are in the universe.
-        assets: what was selected of the job; None: all of it.
-    """
+    """The work of a killed run: its tickers that are still in the universe, `assets` of its job (None: all of them)."""
 
     job: str
     market: str
@@ -84,8 +79,7 @@ def blame(
 ) -> None:
     """Write down that a run ended early, for those of its tickers whose own failure is not written down already.
 
-    Args:
-        ended_at: when it ended, in seconds since 1970. A ticker whose row is younger has been worked on since.
+    A ticker whose row is younger than `ended_at` (seconds since 1970) has been worked on since.
     """
     rows = lake.read("tickers", ticker=list(tickers))
     is_told = (rows["status"] == health.FAILED) & (rows["run_id"] == run.run_id)

@@ -56,10 +56,7 @@ class Category:
 
 
 def find(settings: Settings, instance: dg.DagsterInstance, *, before: datetime) -> list[Category]:
-    """What can go, category by category. Nothing is removed.
-
-    Args:
-        before: what is younger stays (aware).
+    """What can go, category by category, and is older than `before` (aware). Nothing is removed.
 
     Raises:
         TrackingUnavailable: the home's MLflow store cannot be read.
@@ -79,11 +76,7 @@ def find(settings: Settings, instance: dg.DagsterInstance, *, before: datetime) 
 
 
 def remove(settings: Settings, categories: Iterable[Category]) -> None:
-    """Take away what was found, while no backup is being made.
-
-    Raises:
-        Busy: one is, and does not end soon.
-    """
+    """Take away what was found, while no backup is being made; `Busy` where one is, and does not end soon."""
     with locks.exclusive(upkeep_lock(settings.home), patience=_PATIENCE) as held:
         if not held:
             raise Busy(f"a backup of {settings.home} is being made", cure="prune when it has ended")

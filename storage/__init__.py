@@ -32,11 +32,7 @@ def table(name: str, home: Path | None = None, **where: object) -> "pd.DataFrame
 
 
 def query(sql: str, home: Path | None = None) -> "pd.DataFrame":
-    """All rows of one SELECT statement.
-
-    Raises:
-        QueryRefused, NothingPublished: with what to do about it.
-    """
+    """All rows of one SELECT statement; `QueryRefused`, `NothingPublished` with what to do about it."""
     from storage.sql import run_select
 
     return run_select(sql, home or _default_home(), max_rows=None, timeout=None)

@@ -14,11 +14,7 @@ _THREADS = 2
 
 
 def connect(**settings: str) -> duckdb.DuckDBPyConnection:
-    """An in-memory connection that downloads nothing, spills nothing into the working directory and lives in UTC.
-
-    Args:
-        settings: further DuckDB settings, for example `memory_limit="1GB"`.
-    """
+    """An in-memory connection that downloads nothing, spills nothing into the working directory and lives in UTC."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,

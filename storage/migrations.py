@@ -118,12 +118,7 @@ def _replace(path: Path, rows: pa.Table) -> None:
 
 @dataclass(frozen=True)
 class Migration:
-    """One step.
-
-    Attributes:
-        to: the version reached; the one before is `to - 1`.
-        what: a line people read while it runs.
-    """
+    """One step to a version from the one before; `what` is a line people read while it runs."""
 
     to: int
     what: str

@@ -10,11 +10,7 @@ from storage.views import VIEWS
 
 
 def find_table(name: str) -> Table:
-    """The contract of table `name`.
-
-    Raises:
-        UnknownTable: with the nearest name, or all names.
-    """
+    """The contract of table `name`; `UnknownTable`, with the nearest name or all names."""
     if name not in TABLES:
         raise unknown_table(name, TABLES)
     return TABLES[name]

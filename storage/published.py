@@ -47,8 +47,7 @@ def newest_generation(place: Path) -> int | None:
 class Reader:
     """One generation, open read-only: what it shows never changes. Use it as a context manager, or close it.
 
-    Args:
-        place: folder of all state, whose newest generation is opened, or one published database file.
+    `place` is a folder of all state, whose newest generation is opened, or one published database file.
 
     Raises:
         NothingPublished: there is none yet. DamagedGeneration: its file cannot be read.
@@ -60,11 +59,7 @@ class Reader:
         self._one_at_a_time = threading.Lock()
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> "pd.DataFrame":
-        """Rows of a query of ours; its values are parameters. Threads take turns.
-
-        Raises:
-            DamagedGeneration: the rows cannot be read.
-        """
+        """Rows of a query of ours; its values are parameters. Threads take turns. `DamagedGeneration` if unreadable."""
         with self._one_at_a_time:
             try:
                 return engine.fetch(self._connection.execute(sql, list(parameters)))

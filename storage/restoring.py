@@ -126,11 +126,7 @@ def _verified(file: Path, staging: Path, found: Mapping[str, str]) -> dict[str, 
 
 
 def relocate(database: Path, old: str, new: str) -> int:
-    """Let every text of an SQLite database that is a path or a file URI in `old` lead into `new`.
-
-    Returns:
-        The number of texts changed.
-    """
+    """Lead every path and file URI in `old` of an SQLite database into `new`; returns the number of texts changed."""
     prefixes = {old: new, f"file://{old}": f"file://{new}", f"file://{quote(old)}": f"file://{quote(new)}"}
     changed = 0
     with closing(sqlite3.connect(database)) as connection, connection:

@@ -25,11 +25,7 @@ OUT_OF_REACH = "files, extensions and settings are out of reach here; query the 
 
 
 def check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Refuse everything but one statement that only reads what is published.
-
-    Raises:
-        QueryRefused: with what was found and what to do. duckdb.Error: it cannot be parsed.
-    """
+    """Refuse all but one statement that only reads what is published: `QueryRefused`; `duckdb.Error` if it is none."""
     _check_one_select(connection, sql)
     ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
     parsed = json.loads(text)

@@ -10,11 +10,7 @@ _RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", 
 
 
 def validate_ticker(name: str) -> str:
-    """Return `name` unchanged if it is a usable ticker.
-
-    Raises:
-        InvalidTicker: with the value, the rule and the cure.
-    """
+    """Return `name` unchanged if it is a usable ticker; `InvalidTicker` with the value, the rule and the cure."""
     if _is_usable(name):
         return name
     upper = name.upper()
@@ -29,11 +25,7 @@ def validate_ticker(name: str) -> str:
 
 
 def read_ticker(name: str) -> str:
-    """A ticker as typed: `aapl` is read as AAPL.
-
-    Raises:
-        InvalidTicker: for anything that is not a ticker in capitals either, for example `A,B` or `../x`, as typed.
-    """
+    """A ticker as typed: `aapl` is read as AAPL; `InvalidTicker`, as typed, for `A,B` or `../x`."""
     capitals = name.upper() if name.isascii() else name
     return capitals if _is_usable(capitals) else validate_ticker(name)
 

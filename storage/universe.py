@@ -44,11 +44,7 @@ def remove_ticker(lake: Lake, ticker: str) -> bool:
 
 
 def require_one_source(lake: Lake, ticker: str, source: str) -> None:
-    """Refuse another source than the one a ticker's bars come from. An empty `source` asks for none.
-
-    Raises:
-        SourceIsFixed: names both.
-    """
+    """Refuse another source than that of a ticker's bars; empty: none is asked for. `SourceIsFixed` names both."""
     fixed = _source_of_bars(lake, ticker) if source else None
     if fixed not in (None, source):
         raise SourceIsFixed(

@@ -13,8 +13,7 @@ FILE = "schema_version.json"
 def read_version(root: Path) -> int | None:
     """The version of the lake at `root`; None where there is no lake yet.
 
-    Raises:
-        SchemaVersionMismatch: the version file cannot be read, or there are tables without one.
+    `SchemaVersionMismatch` where the version file cannot be read, or there are tables without one.
     """
     path = root / FILE
     try:
@@ -41,11 +40,7 @@ def write_version(root: Path, version: int) -> None:
 
 
 def require_current(root: Path) -> bool:
-    """Refuse a lake of another version. Returns whether there is a lake yet.
-
-    Raises:
-        SchemaVersionMismatch: with what to do about it.
-    """
+    """Refuse a lake of another version: `SchemaVersionMismatch` with the cure. Returns whether there is a lake yet."""
     version = read_version(root)
     if version is None:
         return False

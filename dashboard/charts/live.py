@@ -57,11 +57,9 @@ class Track:
 
 
 class Rolling:
-    """A figure of each model as of each session, beside what it should be.
+    """A figure (column of `live_performance`) of each model as of each session, beside what it should be, drawn dashed.
 
-    Args:
-        column: of `live_performance`.
-        reference: the value that is drawn dashed: 0 of skill, which is the random walk's, or the level of a coverage.
+    That is 0 of skill, which is the random walk's, or the level of a coverage.
     """
 
     def __init__(self, column: str, reference: float) -> None:

@@ -39,11 +39,7 @@ def tested_rows(predictions: pd.DataFrame, ticker: str, models: Sequence[str]) -
 
 
 def within(rows: pd.DataFrame, selection: Selection) -> pd.DataFrame:
-    """Rows whose target session is among the chosen ones.
-
-    Raises:
-        NothingToShow: there are none.
-    """
+    """Rows whose target session is among the chosen ones; `NothingToShow` where there are none."""
     sessions = rows["target_session"]
     start, end = pd.Timestamp(selection.start or sessions.min()), pd.Timestamp(selection.end or sessions.max())
     return require(
@@ -84,11 +80,7 @@ def cumulative_gain(own: pd.DataFrame) -> pd.Series:
 
 
 def skill_by_regime(rows: pd.DataFrame) -> pd.DataFrame:
-    """Each model's skill in each third of its rows by forecast volatility, as table `calibration` divides them.
-
-    Returns:
-        Columns model, group (calm, middle, restless) and value.
-    """
+    """Each model's skill in each third of its rows by volatility, as `calibration` has them: model, group, value."""
     found = []
     for model, own in rows.groupby("model"):
         order = np.argsort(own["volatility"].to_numpy(), kind="stable")

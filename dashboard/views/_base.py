@@ -75,20 +75,12 @@ class View(ABC):
 
 
 def require(frame: pd.DataFrame, what: str, cure: str) -> pd.DataFrame:
-    """The frame, if it has rows.
-
-    Raises:
-        NothingToShow: it has none.
-    """
+    """The frame, if it has rows; `NothingToShow` where it has none."""
     if frame.empty:
         raise NothingToShow(what, cure=cure)
     return frame
 
 
 def for_ticker(shown: Snapshot, query: Callable[..., pd.DataFrame], ticker: str, cure: str) -> pd.DataFrame:
-    """A ticker's rows of a query.
-
-    Raises:
-        NothingToShow: it has none.
-    """
+    """A ticker's rows of a query; `NothingToShow` where it has none."""
     return require(shown.get(query, ticker), f"{ticker} has no {query.__name__.replace('_', ' ')} yet", cure)

@@ -155,11 +155,7 @@ class TrackRecord(View):
 
 
 def _of_models(rows: pd.DataFrame, selection: Selection) -> pd.DataFrame:
-    """Rows of the chosen models, or all.
-
-    Raises:
-        NothingToShow: the chosen models have none.
-    """
+    """Rows of the chosen models, or all; `NothingToShow` where the chosen models have none."""
     kept = rows[rows["model"].isin(selection.models)] if selection.models else rows
     if kept.empty and not rows.empty:
         raise NothingToShow(f"there is nothing of {', '.join(selection.models)}", cure="choose other models above")

@@ -35,11 +35,7 @@ def open_home() -> Settings:
 
 
 def require_writable(home: Path) -> None:
-    """Make the home if need be and try it, so that a command that writes fails before it has done anything.
-
-    Raises:
-        HomeNotWritable: with the reason and the cure.
-    """
+    """Make the home if need be and try it, before anything is done in it; `HomeNotWritable`, with reason and cure."""
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,11 +83,7 @@ def output() -> "Console":
 
 
 def read_ticker(name: str) -> str:
-    """One ticker as typed: `aapl` is read as AAPL, and said so.
-
-    Raises:
-        InvalidTicker: for anything that is not a ticker in capitals either, for example `A,B` or `../x`, as typed.
-    """
+    """One ticker as typed: `aapl` is read as AAPL, and said so; `InvalidTicker`, as typed, for `A,B` or `../x`."""
     from storage import tickers
 
     ticker = tickers.read_ticker(name)
@@ -101,11 +93,7 @@ def read_ticker(name: str) -> str:
 
 
 def require_known(tickers: Iterable[str], known: Collection[str], home: Path, *, if_none: str) -> None:
-    """Refuse the first ticker that is not among the known ones.
-
-    Args:
-        if_none: the cure where nothing is known at all.
-    """
+    """Refuse the first ticker that is not among the known ones; `if_none` is the cure where nothing is known at all."""
     for ticker in tickers:
         if ticker not in known:
             cure = f"choose among {', '.join(sorted(known))}" if known else if_none

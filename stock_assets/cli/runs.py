@@ -146,8 +146,7 @@ def _execute_all(
 ) -> tuple[list[str], Reasons]:
     """Make the runs in turn. Returns the tickers worked on, and those of them that are not complete.
 
-    Raises:
-        KeyboardInterrupt: somebody stopped it; what is done is kept, and published.
+    Where somebody stopped it, `KeyboardInterrupt`: what is done is kept, and published.
     """
     from stock_assets.runs import execute
 

@@ -21,8 +21,7 @@ _STYLES = {Kind.ANSWERS: "green", Kind.DIED: "yellow", Kind.GAVE_UP: "bold red",
 class Screen:
     """Talk on stderr, with a line that moves for each service that is waited for; the table on stdout.
 
-    Args:
-        opens: the service whose address is opened in a browser once all have been started; empty: none.
+    `opens` is the service whose address is opened in a browser once all have been started; empty: none.
     """
 
     def __init__(self, services: Sequence[Service], home: Path, *, opens: str) -> None:

@@ -9,12 +9,8 @@ _CONFIDENCE = 0.95
 def wilson(hits: int, n: int) -> tuple[float, float]:
     """95 % confidence interval of a share (Wilson 1927, JASA 22), fractions.
 
-    Args:
-        hits: outcomes inside.
-        n: outcomes, at least 1.
-
     Raises:
-        ValueError: no outcome, or more hits than outcomes.
+        ValueError: no outcome (n is 0), or more hits than outcomes.
     """
     from scipy.special import ndtri
 
@@ -29,11 +25,8 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 def kupiec(hits: int, n: int, coverage: float) -> float:
     """p-value that the coverage is the one promised: proportion of failures (Kupiec 1995, Journal of Derivatives 3).
 
-    Args:
-        coverage: promised share inside, a fraction between 0 and 1.
-
     Raises:
-        ValueError: no outcome, more hits than outcomes, or a coverage that is none.
+        ValueError: no outcome, more hits than outcomes, or a coverage that is no fraction between 0 and 1.
     """
     _check(hits, n)
     if not 0 < coverage < 1:

@@ -56,11 +56,7 @@ def measure_drift(features: pd.DataFrame, *, checked_at: datetime) -> pd.DataFra
 
 
 def drifted_sessions(drift: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether one ticker's inputs as a whole had drifted, for each session checked, by its newest check.
-
-    Returns:
-        Series by `current_end`, ascending.
-    """
+    """Whether one ticker's inputs as a whole had drifted, by session checked (ascending), by its newest check."""
     newest = drift.sort_values("checked_at").drop_duplicates(["current_end", "feature"], keep="last")
     share = newest.groupby("current_end")["drifted"].mean()
     is_drifted: pd.Series[bool] = share.sort_index() >= SHARE

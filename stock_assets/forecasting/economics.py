@@ -124,10 +124,9 @@ def max_drawdown(log_returns: Floats) -> float:
 
 
 def open_to_open(prices: pd.DataFrame) -> "pd.Series[float]":
-    """Log return from each session's adjusted open to the next one's, indexed by the session *before* it.
+    """What a position taken at the open of t + 1 earns until the open of t + 2, at session t; NaN where not known yet.
 
-    Returns:
-        At session t what a position taken at the open of t + 1 earns until the open of t + 2; NaN where not known yet.
+    Log returns from adjusted open to adjusted open, indexed by the session *before* the first.
     """
     bars = prices.sort_values("session")
     adjusted = (bars["open"] * bars["adj_close"] / bars["close"]).to_numpy(dtype=float)

@@ -28,14 +28,7 @@ class Finding:
 
 
 def refuse(findings: Sequence[Finding], *, subject: str, tolerated: Collection[str] = ()) -> None:
-    """Refuse data that has an error among its findings, those of `tolerated` names apart.
-
-    Args:
-        subject: what was checked, as a person would say it.
-
-    Raises:
-        RefusedData: naming every error found.
-    """
+    """Refuse data (`subject`, in words) with an error that is not tolerated: `RefusedData`, naming every one."""
     errors = [f for f in findings if f.severity == "error" and f.name not in tolerated]
     if errors:
         what = "; ".join(f"{f.name}: {f.message}" for f in errors)

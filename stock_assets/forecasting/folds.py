@@ -90,8 +90,7 @@ class Fold:
 def plan_folds(features: pd.DataFrame, plan: Plan) -> list[Fold]:
     """Divide one ticker's labelled sessions into folds. Which sessions are tested does not depend on `refit_every`.
 
-    Args:
-        features: rows of table `features` of one ticker; those without a label (the newest) are in no fold.
+    Rows of table `features` without a label (the newest) are in no fold.
 
     Raises:
         TooFewRows: no session would be left to predict; names both numbers.

@@ -41,13 +41,7 @@ class Examination:
 
 @dataclass(frozen=True)
 class Cut:
-    """One session, and the bars as they might have been after it.
-
-    Attributes:
-        session: the last one that stays as it is.
-        truncated: the bars up to it.
-        perturbed: all bars, those after it moved at random.
-    """
+    """One session, the bars up to it, and all bars with those after it moved at random."""
 
     session: pd.Timestamp
     truncated: pd.DataFrame
@@ -103,11 +97,7 @@ def _features_finding(
 def examine_predictions(
     fits: Iterable[StoredModel], history: pd.DataFrame, places: Sequence[Cut], *, compute: Compute = compute_features
 ) -> list[Examination]:
-    """Prove that no prediction and no interval bound of one model's fits changes when the future does.
-
-    Args:
-        history: the ticker's whole history, of the features as stored.
-    """
+    """Prove that no prediction and no interval bound of one model's fits changes when the future does."""
     truncated = [build_history(place.truncated, compute(place.truncated)) for place in places]
     perturbed = [build_history(place.perturbed, compute(place.perturbed)) for place in places]
     moved = {"predictions_truncated": 0.0, "predictions_perturbed": 0.0}

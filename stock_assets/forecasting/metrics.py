@@ -80,11 +80,7 @@ def mean_width(lower: ArrayLike, upper: ArrayLike) -> float:
 
 
 def pinball(actual: ArrayLike, quantile: ArrayLike, level: float) -> float:
-    """Mean pinball loss of forecasts of one quantile (Koenker & Bassett 1978, Econometrica 46).
-
-    Args:
-        level: which quantile, between 0 and 1.
-    """
+    """Mean pinball loss of forecasts of one quantile, between 0 and 1 (Koenker & Bassett 1978, Econometrica 46)."""
     if not 0 < level < 1:
         raise ValueError(f"level of a quantile is {level}, expected between 0 and 1")
     actual, quantile = aligned(actual=actual, quantile=quantile)
@@ -93,12 +89,7 @@ def pinball(actual: ArrayLike, quantile: ArrayLike, level: float) -> float:
 
 
 def qlike(squared_return: ArrayLike, volatility: ArrayLike) -> float:
-    """QLIKE loss of volatility forecasts, mean of ln(σ²) + r²/σ² (Patton 2011, Journal of Econometrics 160).
-
-    Args:
-        squared_return: shape (n,).
-        volatility: forecasts of the standard deviation σ, positive, shape (n,).
-    """
+    """QLIKE loss of forecasts of σ > 0: mean of ln(σ²) + r²/σ² (Patton 2011, Journal of Econometrics 160)."""
     squared, sd = aligned(squared_return=squared_return, volatility=volatility)
     return float(np.mean(2 * np.log(sd) + squared / sd**2))
 

@@ -69,11 +69,7 @@ class Reproduction:
 
 
 def find_forecast(forecasts: pd.DataFrame, prefix: str) -> pd.Series:
-    """The one of all forecasts whose id begins with `prefix`.
-
-    Raises:
-        UnknownForecast: there is none, or more than one.
-    """
+    """The one of all forecasts whose id begins with `prefix`; `UnknownForecast` where it is none, or more than one."""
     found = forecasts[forecasts["forecast_id"].str.startswith(prefix)] if prefix else forecasts.iloc[:0]
     if len(found) == 1:
         return found.iloc[0]
@@ -91,11 +87,7 @@ def find_forecast(forecasts: pd.DataFrame, prefix: str) -> pd.Series:
 
 
 def bars_of_forecast(raw: pd.DataFrame, forecast: pd.Series, *, calendar: str = ANY_DAY) -> KnownBars:
-    """The bars that a forecast was made from, of its ticker's rows of `raw_prices`.
-
-    Raises:
-        LostBars: no fetch before the forecast gives bars with its `data_version`.
-    """
+    """The bars that a forecast was made from, of its ticker's `raw_prices`; `LostBars` where no fetch has them."""
     wanted = forecast["data_version"]
     return _search(
         raw,
@@ -108,11 +100,7 @@ def bars_of_forecast(raw: pd.DataFrame, forecast: pd.Series, *, calendar: str = 
 
 
 def bars_of_fit(raw: pd.DataFrame, manifest: Manifest, *, calendar: str = ANY_DAY) -> KnownBars:
-    """The bars that a fit learned from, and later ones that were known when it ended, of rows of `raw_prices`.
-
-    Raises:
-        LostBars: no fetch before the end of the fit gives rows with its `data_version`.
-    """
+    """The bars that a fit learned from, and later ones known when it ended; `LostBars` where no fetch has them."""
     end = pd.Timestamp(manifest.train_end)
 
     def is_it(bars: KnownBars) -> bool:

@@ -42,10 +42,7 @@ _MONEY = ("predicted", "actual", "naive")
 class Published:
     """What the reference project reports for one model, in dollars of adjusted close.
 
-    Attributes:
-        rmse_random_walk: of the random walk on the rows that model was scored on, computed afterwards.
-        mae_random_walk: the same.
-        note: what must be known to read the numbers.
+    The random walk's are on the rows that model was scored on, computed afterwards; `note` must be known to read them.
     """
 
     rmse: float
@@ -88,11 +85,7 @@ class Replication:
 
 
 def choose_bars(prices: pd.DataFrame, *, ticker: str) -> tuple[pd.DataFrame, bool]:
-    """The reference's bars where they are there, otherwise the newest, as many as the reference had.
-
-    Returns:
-        Rows of `prices` in ascending order, and whether they are the reference's.
-    """
+    """The reference's bars, in order, and True; where they are not there, the newest, as many as it had, and False."""
     bars = prices.sort_values("session", ignore_index=True)
     inside = bars[bars["session"].between(pd.Timestamp(FIRST_SESSION), pd.Timestamp(LAST_SESSION))]
     is_reference = (

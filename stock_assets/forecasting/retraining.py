@@ -53,11 +53,7 @@ class Known:
 
 
 def decide_retraining(known: Known, *, decided_at: datetime) -> pd.DataFrame:
-    """Decide whether one ticker's models are trained again now (`decided_at`, aware).
-
-    Returns:
-        One row of table `retraining`; its reason is a sentence with the numbers.
-    """
+    """One row of table `retraining`: whether a ticker's models are trained again now (`decided_at`, aware), and why."""
     cause, reason = _find_cause(known)
     left = COOL_DOWN - _sessions_since_retraining(known)
     action: Action = "keep" if cause == "none" else "retrain"

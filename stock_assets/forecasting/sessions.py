@@ -28,8 +28,7 @@ _DAYS_AND_MONTHS = {"y": (0, 12), "mo": (0, 1), "d": (1, 0)}
 def next_session(calendar: str, session: date) -> date:
     """First session after `session`, which need not be a session itself.
 
-    Raises:
-        UnknownCalendar, OutsideCalendar: where the calendar does not exist or does not reach that far.
+    `UnknownCalendar`, `OutsideCalendar` where the calendar does not exist or does not reach that far.
     """
     known = _covering(calendar, session)
     position = int(known.sessions.searchsorted(pd.Timestamp(session), side="right"))
@@ -39,12 +38,7 @@ def next_session(calendar: str, session: date) -> date:
 
 
 def session_open(calendar: str, session: date) -> datetime:
-    """When the session opens, UTC.
-
-    Raises:
-        NotASession: where the exchange is closed on that date.
-        UnknownCalendar, OutsideCalendar: as `next_session`.
-    """
+    """When the session opens, UTC. `NotASession` where the exchange is closed; other errors as `next_session`."""
     return _utc(_with_session(calendar, session).session_open(pd.Timestamp(session)))
 
 
@@ -67,11 +61,7 @@ def live_until(calendar: str, session: date) -> datetime:
 
 
 def sessions_between(calendar: str, start: date, end: date) -> pd.DatetimeIndex:
-    """Sessions in [start, end], ascending, datetime64[ns] at midnight without time zone; empty where start > end.
-
-    Raises:
-        UnknownCalendar, OutsideCalendar: as `next_session`.
-    """
+    """Sessions in [start, end], ascending, datetime64[ns] at midnight without zone. Errors as `next_session`."""
     known = _covering(calendar, start, end)
     first = known.sessions.searchsorted(pd.Timestamp(start), side="left")
     last = known.sessions.searchsorted(pd.Timestamp(end), side="right")
@@ -79,22 +69,14 @@ def sessions_between(calendar: str, start: date, end: date) -> pd.DatetimeIndex:
 
 
 def are_sessions(calendar: str, days: pd.Series) -> pd.Series:
-    """Whether the exchange trades on each date in `days` (datetime64[ns], midnight), bool, on the index of `days`.
-
-    Raises:
-        UnknownCalendar, OutsideCalendar: as `next_session`.
-    """
+    """Whether the exchange trades on each of `days` (datetime64[ns]), on their index. Errors as `next_session`."""
     if days.empty:
         return days.notna()
     return days.isin(sessions_between(calendar, days.min().date(), days.max().date()))
 
 
 def last_closed_session(calendar: str, now: datetime) -> date:
-    """Newest session whose close is at or before `now` (aware).
-
-    Raises:
-        UnknownCalendar, OutsideCalendar: as `next_session`.
-    """
+    """Newest session whose close is at or before `now` (aware). Errors as `next_session`."""
     known = _covering(calendar, now.astimezone(UTC).date())
     position = int(known.closes.searchsorted(pd.Timestamp(now), side="right"))
     if position == 0:
@@ -103,21 +85,14 @@ def last_closed_session(calendar: str, now: datetime) -> date:
 
 
 def last_known_session(calendar: str) -> date:
-    """Last session that the calendar knows; some exchanges publish no more than the present year.
-
-    Raises:
-        UnknownCalendar: where the calendar does not exist.
-    """
+    """Last session that the calendar knows; some publish no more than the present year. Errors as `next_session`."""
     return _as_date(_calendar(calendar, _USUAL_START).last_session)
 
 
 def closing_times(calendar: str, sessions: pd.Series) -> pd.Series:
-    """Close of each date in `sessions` (datetime64[ns], midnight), datetime64[ns, UTC], on the index of `sessions`.
+    """Close of each of `sessions` (datetime64[ns], midnight), datetime64[ns, UTC]. Errors as `next_session`.
 
     A date on which the exchange is closed gets the end of that day in UTC, so that a misplaced bar still has an age.
-
-    Raises:
-        UnknownCalendar, OutsideCalendar: as `next_session`.
     """
     end_of_day: pd.Series = sessions.dt.tz_localize(UTC) + pd.Timedelta(days=1)
     if sessions.empty:
@@ -127,11 +102,7 @@ def closing_times(calendar: str, sessions: pd.Series) -> pd.Series:
 
 
 def lookback_start(end: date, lookback: str) -> date:
-    """First date of a look-back that ends on `end`: `5y` years, `18mo` months or `250d` calendar days before it.
-
-    Raises:
-        InvalidLookback: naming the value and what was expected.
-    """
+    """First date of a look-back to `end`: `5y` years, `18mo` months or `250d` calendar days; else `InvalidLookback`."""
     match = _LOOKBACK.fullmatch(lookback)
     if match:
         try:

@@ -87,12 +87,8 @@ def diebold_mariano(
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Adjust p-values for having tried several models (Holm 1979, Scandinavian Journal of Statistics 6).
 
-    Args:
-        p_values: by model. NaN counts as a test that was made, and stays NaN.
-
-    Returns:
-        Adjusted p-values in the order given: reject those below the level, and the chance of even one false rejection
-        is below it.
+    Reject those below the level, and the chance of even one false rejection is below it. NaN counts as a test that was
+    made, and stays NaN.
     """
     ranked = sorted(p_values, key=lambda name: (np.isnan(p_values[name]), p_values[name]))
     adjusted, largest = {}, 0.0
@@ -118,11 +114,8 @@ def up_share(actual: ArrayLike, predicted: ArrayLike) -> float:
 def pesaran_timmermann(actual: ArrayLike, predicted: ArrayLike) -> float:
     """One-sided p-value that predicted signs and actual signs agree more often than if they were independent.
 
-    Pesaran & Timmermann (1992), Journal of Business & Economic Statistics 10, eq. 6. Always saying up in a rising
-    market has no timing, and so no significance, however often it is right.
-
-    Returns:
-        p-value from the standard normal.
+    Pesaran & Timmermann (1992), Journal of Business & Economic Statistics 10, eq. 6, by the standard normal. Always
+    saying up in a rising market has no timing, and so no significance, however often it is right.
     """
     from scipy.special import ndtr
 
@@ -145,8 +138,7 @@ def pesaran_timmermann(actual: ArrayLike, predicted: ArrayLike) -> float:
 def accuracy_lower_bound(actual: ArrayLike, predicted: ArrayLike, *, confidence: float = CONFIDENCE) -> float:
     """Exact one-sided lower bound of directional accuracy (Clopper & Pearson 1934, Biometrika 26).
 
-    Args:
-        confidence: chance, at least, that the true accuracy is above the bound, if rows are independent.
+    The true accuracy is above it with a chance of `confidence` at least, if rows are independent.
     """
     from scipy.special import betaincinv
 

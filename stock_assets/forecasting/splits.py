@@ -52,11 +52,7 @@ def holdout_splits(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def scheme_of(fold: str) -> str:
-    """Which way of looking a fold belongs to: holdout, walk_forward (folds `wf_00` …) or live.
-
-    Raises:
-        ValueError: there is no such fold.
-    """
+    """Which scheme a fold belongs to: holdout, walk_forward (folds `wf_00` …) or live; `ValueError` for no fold."""
     if fold in (HOLDOUT, LIVE):
         return fold
     if fold.startswith("wf_"):

@@ -18,12 +18,7 @@ WAITS = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 120, 240, 480))
 
 @dataclass(frozen=True)
 class Listed:
-    """What is known of one ticker.
-
-    Attributes:
-        newest_session: session of its newest bar.
-        ends: the newest session its source can ever give; None where it follows the market.
-    """
+    """What is known of one ticker; its source can give no session after `ends`, None where it follows the market."""
 
     ticker: str
     calendar: str
@@ -94,12 +89,9 @@ def due_updates(listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, no
 
 
 def stale_tickers(listed: Iterable[Listed], *, now: datetime, patience: timedelta) -> Stale:
-    """The tickers whose bars lack a session that closed more than `patience` ago.
+    """The tickers whose bars lack a session that closed more than `patience` before `now` (aware).
 
     Weekends and holidays have no session, so they make nothing stale; neither does a source that has ended.
-
-    Args:
-        now: aware.
     """
     closed, found, problems = _Closed(now - patience), [], {}
     for one in listed:

@@ -27,11 +27,7 @@ def source_names() -> tuple[str, ...]:
 
 
 def open_source(name: str, *, csv_dir: Path | None = None) -> Source:
-    """The source of that name. A source whose constructor takes `csv_dir` is given it.
-
-    Raises:
-        UnknownSource: listing the names there are.
-    """
+    """The source of that name, given `csv_dir` if it takes that; `UnknownSource`, listing the names there are."""
     if name not in source_names():
         raise UnknownSource(
             f"{name!r} is not a price source; expected one of {', '.join(source_names())}",

@@ -15,11 +15,7 @@ before is that of an earlier moment and lacks the closing auction."""
 
 
 def finish_bars(frame: pd.DataFrame, *, where: str, cure: str) -> pd.DataFrame:
-    """Columns and types of the contract, in ascending order.
-
-    Raises:
-        MalformedData: where a bar cannot be true; `where` says where it came from, `cure` what to do.
-    """
+    """Columns and types of the contract, in order; `MalformedData` (from `where`) for a bar that cannot be true."""
     bars = frame.loc[:, list(BAR_COLUMNS)].astype(dict.fromkeys(BAR_COLUMNS[1:], "float64"))
     bars = bars.assign(session=bars["session"].astype("datetime64[ns]")).sort_values("session", ignore_index=True)
     invalid = first_invalid_bar(bars)
@@ -44,14 +40,9 @@ def completed(bars: pd.DataFrame, calendar: str, now: datetime) -> tuple[pd.Data
 def within(
     bars: pd.DataFrame, start: date, end: date, *, ticker: str, source: str, partial: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Rows of sessions in [start, end].
+    """Rows of complete, ascending bars whose sessions are in [start, end].
 
-    Args:
-        bars: complete bars, ascending.
-        partial: the source's bars with those that are not complete yet, for the message.
-
-    Raises:
-        NoDataInRange: where there is none, with the range that the source has.
+    `NoDataInRange` where there is none, with the range that the source has: bars that are not complete (`partial`) too.
     """
     inside = bars[bars["session"].between(pd.Timestamp(start), pd.Timestamp(end))]
     if inside.empty:

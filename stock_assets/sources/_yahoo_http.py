@@ -31,11 +31,7 @@ _CURLS_ADVICE = re.compile(r"\.? See https?://.*", re.DOTALL)
 
 
 class ChartSession(Session[Response]):
-    """A browser-like session with a bounded wait that remembers the last chart response.
-
-    Attributes:
-        chart: the last response to a chart request, None before one came.
-    """
+    """A browser-like session with a bounded wait that remembers the last chart response, None before one came."""
 
     def __init__(self, *, base_url: str | None, timeout: float) -> None:
         """Send every request, those for cookies and crumbs too, to `base_url` if one is given."""

@@ -197,11 +197,7 @@ def _session(base_url: str | None, timeout: float) -> "ChartSession":
 
 
 def _history(question: "Question", session: "ChartSession", timeout: float) -> pd.DataFrame | None:
-    """The client's table, or None where it could not make one of the answer.
-
-    Raises:
-        OSError: where there was no answer.
-    """
+    """The client's table, or None where it could not make one of the answer; `OSError` where there was no answer."""
     import yfinance
     from yfinance.data import YfData
     from yfinance.exceptions import YFException

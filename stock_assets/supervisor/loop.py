@@ -42,8 +42,7 @@ class Supervisor:
     def run(self, stops: Callable[[], int]) -> None:
         """Keep the services until `stops` counts one; a second one meanwhile kills what still runs.
 
-        Raises:
-            AllGaveUp: none of them is left to keep.
+        `AllGaveUp` where none of them is left to keep.
         """
         for service in self._services:
             logs.begin(log_of(self._home, service.name))

@@ -37,11 +37,9 @@ def mlflow_elsewhere(settings: Settings) -> str | None:
 
 
 def platform(settings: Settings, ports: Ports, run_dir: Path, without: Set[str] = frozenset()) -> list[Service]:
-    """The services of a home, those left out left out. Writes the files they are configured by.
+    """The services of a home but those (of `OPTIONAL`) left out. Writes the files they are configured by.
 
-    Args:
-        run_dir: a private folder for files that live as long as the supervisor does.
-        without: some of `OPTIONAL`.
+    `run_dir` is a private folder for files that live as long as the supervisor does.
     """
     if mlflow_elsewhere(settings) is not None:
         without = without | {"mlflow"}

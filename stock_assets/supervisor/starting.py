@@ -25,12 +25,9 @@ class Choice:
 
 
 def choose_home(home: Path, *, is_given: bool, demo: Path | None) -> Choice:
-    """The first home with something to show; the usual one if there is none.
+    """The first home with something to show; the usual one if there is none. A named one is taken as it is.
 
-    Args:
-        home: as the settings have it.
-        is_given: whether somebody named it; then it is taken as it is.
-        demo: where `make demo` keeps its state; None where there is no clone.
+    `demo` is where `make demo` keeps its state; None where there is no clone.
     """
     if is_given:
         return Choice(home, "STOCK_ASSETS_HOME names it")
@@ -52,11 +49,7 @@ def _tickers(home: Path) -> int:
 
 @contextmanager
 def only_one(home: Path) -> Iterator[None]:
-    """Keep every other supervisor away from the home.
-
-    Raises:
-        AlreadyUp: names the process that keeps it.
-    """
+    """Keep every other supervisor away from the home; `AlreadyUp` names the process that keeps it."""
     lock = home / ".locks" / "up.lock"
     with locks.exclusive(lock, patience=_PATIENCE_S) as held:
         if not held:
@@ -69,11 +62,7 @@ def only_one(home: Path) -> Iterator[None]:
 
 
 def require_free(services: Iterable[Service]) -> None:
-    """Refuse all services if one of them could not listen.
-
-    Raises:
-        PortTaken: names every port that is in use or wanted twice, and by what.
-    """
+    """Refuse all services if one could not listen; `PortTaken` names every port in use or wanted twice, and by what."""
     problems, wanted = [], dict[int, str]()
     for service in services:
         if service.port is None:

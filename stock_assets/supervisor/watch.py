@@ -80,12 +80,9 @@ class State(Enum):
 
 
 class Watched:
-    """A service that is kept running within limits.
+    """A service that is kept running within limits; `start` makes a process of it and its log.
 
-    Args:
-        log: where what it says goes.
-        start: makes a process of a service and its log.
-        asking: runs the probe beside the loop, so that a service that hangs delays nobody.
+    `asking` runs the probe beside the loop, so that a service that hangs delays nobody.
     """
 
     def __init__(

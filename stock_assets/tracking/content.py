@@ -74,11 +74,7 @@ def scores(predictions: pd.DataFrame) -> dict[str, float]:
 
 
 def measurements(trained: Trained, predictions: pd.DataFrame, at: int) -> list["Metric"]:
-    """Everything that is a number: losses by epoch, scores, seconds.
-
-    Args:
-        at: time of the measurements, in milliseconds since 1970.
-    """
+    """Everything that is a number: losses by epoch, scores, seconds; all `at` one time, in milliseconds since 1970."""
     from mlflow.entities import Metric
 
     found = [Metric(name, value, at, 0) for name, value in scores(predictions).items()]

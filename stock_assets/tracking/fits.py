@@ -22,8 +22,7 @@ _SCORED = ("validation", "test")
 class FitTracking:
     """The child run of one model and ticker, while an asset trains it.
 
-    Attributes:
-        run_id: MLflow run of the fit: made here, or found to have tracked the same fit before. None: not tracked.
+    `run_id` is made here, or found to have tracked the same fit before. None: not tracked.
     """
 
     store: TrackingStore

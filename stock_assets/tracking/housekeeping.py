@@ -60,11 +60,7 @@ def unreferenced(
 
 
 def remove(store: TrackingStore, runs: Sequence[Unreferenced]) -> None:
-    """Take runs away for good, with their artifacts.
-
-    Raises:
-        TrackingUnavailable: the store cannot be written.
-    """
+    """Take runs away for good, with their artifacts; `TrackingUnavailable` where the store cannot be written."""
     for run in runs:
         with store.reaching():
             store.client.delete_run(run.run_id)

@@ -37,12 +37,7 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class Ending:
-    """How a Dagster run ended, for its parent in MLflow.
-
-    Attributes:
-        status: FINISHED, FAILED or KILLED.
-        ended_at: milliseconds since 1970; None where Dagster does not know.
-    """
+    """How a Dagster run ended: FINISHED, FAILED or KILLED, and when, in milliseconds since 1970 (None: not known)."""
 
     dagster_run_id: str
     status: str
@@ -50,11 +45,7 @@ class Ending:
 
 
 def parent_of(store: TrackingStore, instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    """MLflow id of the Dagster run's parent, which whoever asks first makes.
-
-    Raises:
-        TrackingUnavailable: MLflow cannot be reached.
-    """
+    """MLflow id of the Dagster run's parent, which whoever asks first makes; else `TrackingUnavailable`."""
     with store.reaching():
         _ = store.experiment_id
         with store.locked("parents"):

@@ -132,11 +132,7 @@ class TrackingStore:
 
     @contextmanager
     def reaching(self) -> Iterator[None]:
-        """Around what talks to MLflow, and only that: every way it fails becomes one error.
-
-        Raises:
-            TrackingUnavailable: it cannot be reached, or refuses.
-        """
+        """Around what talks to MLflow, and only that: every way it fails or refuses becomes `TrackingUnavailable`."""
         quiet_libraries()
         from alembic.util.exc import CommandError
         from mlflow.exceptions import MlflowException
