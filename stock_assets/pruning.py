@@ -64,12 +64,14 @@ def find(settings: Settings, instance: dg.DagsterInstance, *, before: datetime) 
     lake, store = Lake(settings.lake_dir), ArtifactStore(settings.models_dir)
     stored = housekeeping.versions(store)
     needed = _needed(lake, store, stored)
+    generation_files = [generation_path(settings.home, number) for number in generations(settings.home)]
+    aside = [path for path in sorted(settings.home.glob("warehouse.duckdb.wal.*.aside")) if _is_older(path, before)]
     return [
         _runs(settings, instance, before),
         _models(store, stored, needed, before),
         _tracked(TrackingStore.of(settings), lake, needed, before),
-        _generations(settings),
-        _logs_aside(settings, before),
+        _files("published databases", f"the newest {KEPT_GENERATIONS}", generation_files[:-KEPT_GENERATIONS]),
+        _files("somebody's unfinished writes to warehouse.duckdb", "younger ones", aside),
         _leftovers(settings, lake, store),
         _fragments(lake),
     ]
@@ -99,7 +101,8 @@ def _runs(settings: Settings, instance: dg.DagsterInstance, before: datetime) ->
             for path in _event_files(settings, run_id):
                 path.unlink(missing_ok=True)
 
-    size = sum(_size(path) for run_id in old for path in _run_files(settings, run_id))
+    files = (path for run_id in old for path in (*_event_files(settings, run_id), settings.dagster_dir / run_id))
+    size = sum(map(_size, files))
     return Category("Dagster runs", "the newest that made an asset's partition, and younger ones", len(old), size, go)
 
 
@@ -118,10 +121,6 @@ def _newest_makers(instance: dg.DagsterInstance) -> Iterator[str]:
 def _event_files(settings: Settings, run_id: str) -> list[Path]:
     """Dagster keeps a run's events in a database of its own, which outlives them."""
     return sorted((settings.dagster_dir / "history" / "runs").glob(f"{run_id}.db*"))
-
-
-def _run_files(settings: Settings, run_id: str) -> list[Path]:
-    return [*_event_files(settings, run_id), settings.dagster_dir / run_id]
 
 
 def _models(store: ArtifactStore, stored: Iterable[Version], needed: set[Version], before: datetime) -> Category:
@@ -170,17 +169,6 @@ def _tracked(store: TrackingStore, lake: Lake, needed: set[Version], before: dat
     size = sum(_size(run.folder) for run in old if run.folder is not None)
     rule = "those of a fit in models or in use, of a registered version, and younger ones"
     return Category("MLflow runs", rule, len(old), size, lambda: tracked.remove(store, old))
-
-
-def _generations(settings: Settings) -> Category:
-    old = [generation_path(settings.home, number) for number in generations(settings.home)[:-KEPT_GENERATIONS]]
-    return _files("published databases", f"the newest {KEPT_GENERATIONS}", old)
-
-
-def _logs_aside(settings: Settings, before: datetime) -> Category:
-    aside = sorted(settings.home.glob("warehouse.duckdb.wal.*.aside"))
-    old = [path for path in aside if _is_older(path, before)]
-    return _files("somebody's unfinished writes to warehouse.duckdb", "younger ones", old)
 
 
 def _leftovers(settings: Settings, lake: Lake, store: ArtifactStore) -> Category:

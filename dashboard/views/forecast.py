@@ -72,7 +72,7 @@ class Forecast(View):
         if selection.start is None:
             bars = bars.tail(_SESSIONS)
         champion = next(forecasts.sort_values("is_champion", ascending=False, kind="stable").itertuples())
-        currency = _currency(shown, ticker)
+        currency = shown.get(queries.tickers).set_index("ticker")["currency"].get(ticker)
         self.sentence.say(words.forecast_sentence(ticker, champion, currency))
         decided = shown.get(queries.champion, ticker)
         self.reason.say(decided["reason"].iloc[0] if len(decided) else "")
@@ -92,11 +92,6 @@ class Forecast(View):
 def benchmark_first(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows with the random walk's first; the others keep their order."""
     return frame.sort_values("model", key=lambda model: model != BENCHMARK, kind="stable")
-
-
-def _currency(shown: Snapshot, ticker: str) -> str | None:
-    universe = shown.get(queries.tickers).set_index("ticker")["currency"]
-    return universe.get(ticker)
 
 
 def _rows(forecasts: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:

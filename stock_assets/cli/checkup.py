@@ -88,30 +88,25 @@ def check_disk(home: Path) -> Result:
     """There is room where the home is."""
     existing = nearest_existing(home)
     free = shutil.disk_usage(existing).free / 2**30
-    found = f"{free:.1f} GiB free at {existing}"
-    if free >= NEEDED_DISK_GIB:
-        return Result("disk", "ok", found)
-    return Result(
-        "disk", "warn", found, f"free some space: {NEEDED_DISK_GIB} GiB are comfortable, or move STOCK_ASSETS_HOME"
-    )
+    cure = f"free some space: {NEEDED_DISK_GIB} GiB are comfortable, or move STOCK_ASSETS_HOME"
+    return _enough("disk", free >= NEEDED_DISK_GIB, f"{free:.1f} GiB free at {existing}", cure)
 
 
 def check_memory() -> Result:
     """There is memory for training two models side by side."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    if total >= WANTED_MEMORY_GIB:
-        return Result("memory", "ok", f"{total:.1f} GiB")
-    return Result(
-        "memory", "warn", f"{total:.1f} GiB", "train fewer models at a time (--models) or on a larger machine"
-    )
+    cure = "train fewer models at a time (--models) or on a larger machine"
+    return _enough("memory", total >= WANTED_MEMORY_GIB, f"{total:.1f} GiB", cure)
 
 
 def check_cores() -> Result:
     """Model steps run side by side."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores >= WANTED_CORES:
-        return Result("cores", "ok", str(cores))
-    return Result("cores", "warn", str(cores), "training takes about twice as long as on two")
+    return _enough("cores", cores >= WANTED_CORES, str(cores), "training takes about twice as long as on two")
+
+
+def _enough(name: str, is_enough: bool, found: str, cure: str) -> Result:
+    return Result(name, "ok", found) if is_enough else Result(name, "warn", found, cure)
 
 
 def check_port(port: int, service: str) -> Result:

@@ -1,7 +1,6 @@
 """`replicate`: the reference project's protocol beside ours, on bars from a folder of CSV files. Touches no home."""
 
 import tempfile
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stock_assets.cli.context import note, output, read_ticker
-from stock_assets.cli.runs import Fast, WrongFlag
+from stock_assets.cli.runs import Fast, read_models
 from stock_assets.cli.tables import Style, write
 
 if TYPE_CHECKING:
@@ -34,9 +33,10 @@ def replicate(
     Trains in a temporary folder; no home is touched. By default some minutes, with --fast seconds.
     """
     from stock_assets.forecasting.artifacts import ArtifactStore
+    from stock_assets.forecasting.replication import PUBLISHED
     from stock_assets.forecasting.replication import replicate as run
 
-    chosen = _model_names(models)
+    chosen = read_models(models, list(PUBLISHED), "for which the reference published nothing") or list(PUBLISHED)
     name = read_ticker(ticker)
     prices, calendar = _read(csv_dir, name)
     with tempfile.TemporaryDirectory(prefix="stock-assets-replicate-") as folder:
@@ -52,19 +52,6 @@ def replicate(
         )
     _say_what_it_is(found, name, fast)
     write(found.scores, style, _print_table)
-
-
-def _model_names(text: str) -> Sequence[str]:
-    from stock_assets.forecasting.replication import PUBLISHED
-
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in PUBLISHED]
-    if unknown or (text and not names):
-        raise WrongFlag(
-            f"--models names {(unknown[0] if unknown else text)!r}, for which the reference published nothing",
-            cure=f"choose among {', '.join(PUBLISHED)}",
-        )
-    return names or list(PUBLISHED)
 
 
 def _read(csv_dir: Path, ticker: str) -> "tuple[pd.DataFrame, str]":

@@ -172,6 +172,8 @@ def _names(tickers: Sequence[str], at_most: int = 10) -> str:
 
 
 def _options(settings: Settings, source: str, csv_dir: Path | None, lookback: str, models: str) -> "Options":
+    from stock_assets.forecasting.ensembles import model_names
+    from stock_assets.forecasting.models import BENCHMARK
     from stock_assets.runs import Options
 
     _check_source("--source", source)
@@ -186,10 +188,10 @@ def _options(settings: Settings, source: str, csv_dir: Path | None, lookback: st
         raise WrongFlag(
             f"--csv-dir is {str(csv_dir)!r}, which is not a folder", cure="name the folder of TICKER.csv files"
         )
+    named = read_models(models, model_names(), "which is no model")
+    chosen = list(dict.fromkeys([BENCHMARK, *named])) if named else []
     # A folder of CSV files says which source is meant.
-    return Options(
-        "csv" if csv_dir else source, str(csv_dir.resolve()) if csv_dir else "", lookback, _model_names(models)
-    )
+    return Options("csv" if csv_dir else source, str(csv_dir.resolve()) if csv_dir else "", lookback, chosen)
 
 
 def _check_source(where: str, name: str) -> None:
@@ -212,16 +214,14 @@ def _check_lookback(where: str, text: str) -> None:
         raise WrongFlag(f"{where}: {error.problem}", cure=f"correct {where}") from error
 
 
-def _model_names(text: str) -> Sequence[str]:
-    from stock_assets.forecasting.ensembles import model_names
-    from stock_assets.forecasting.models import BENCHMARK
-
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in model_names()]
+def read_models(text: str, known: Sequence[str], problem: str) -> list[str]:
+    """Names of known models as typed, comma-separated, each once; `WrongFlag` for any other, with the problem."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in known]
     if unknown or (text and not names):
-        found = repr(unknown[0]) if unknown else repr(text)
-        raise WrongFlag(f"--models names {found}, which is no model", cure=f"choose among {', '.join(model_names())}")
-    return list(dict.fromkeys([BENCHMARK, *names])) if names else []
+        found = repr(unknown[0] if unknown else text)
+        raise WrongFlag(f"--models names {found}, {problem}", cure=f"choose among {', '.join(known)}")
+    return names
 
 
 def _universe(settings: Settings, cut_off: Sequence["Work"]) -> list[str]:

@@ -21,10 +21,6 @@ SAMPLE_BANNER = "SAMPLE DATA: real bars of 2000–2013 from the bokeh_sampledata
 NOT_ADVICE = "Not investment advice."
 
 
-def _better(rows: Sequence[Row]) -> list[str]:
-    return [_verdict(row) for row in rows]
-
-
 def _verdict(row: Row) -> str:
     if row["model"] == BENCHMARK:
         return "benchmark"
@@ -52,7 +48,7 @@ LEADERBOARD = (
     Field("MAPE", percent("mape", 2), optional=4),
     Field("skill", percent("skill_vs_naive", 2, signed=True)),
     Field("right\ndirection", percent("directional_accuracy"), optional=3),
-    Field("better\nthan it?", _better),
+    Field("better\nthan it?", lambda rows: [_verdict(row) for row in rows]),
     Field("in 90 %", percent("coverage_90"), optional=5),
 )
 

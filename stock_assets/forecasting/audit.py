@@ -192,7 +192,11 @@ def as_findings(table: pd.DataFrame) -> list[Finding]:
     """What did not hold, for the checks: failed proofs are errors, raised flags warnings."""
     wrong = table[~table["passed"].astype(bool)]
     return [
-        Finding(_check(row), "error" if row["kind"] == "proof" else "warn", _sentence(row))
+        Finding(
+            _check(row),
+            "error" if row["kind"] == "proof" else "warn",
+            f"{row['subject']}, {row['name']}: {row['message']}",
+        )
         for _, row in wrong.iterrows()
     ]
 
@@ -201,10 +205,6 @@ def _check(row: "pd.Series[Any]") -> str:
     if row["kind"] == "flag":
         return "nothing_too_good"
     return f"{row['subject'] if row['subject'] in ('features', 'splits') else 'models'}_proven"
-
-
-def _sentence(row: "pd.Series[Any]") -> str:
-    return f"{row['subject']}, {row['name']}: {row['message']}"
 
 
 def _table(rows: Iterable[tuple[str, str | None, Examination]], ticker: str, audited_at: datetime) -> pd.DataFrame:

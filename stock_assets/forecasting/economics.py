@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from stock_assets.forecasting.metrics import aligned
 from stock_assets.forecasting.models import BENCHMARK
@@ -56,7 +57,7 @@ class Trading:
     exposure: float
 
 
-def trade(is_long: Floats, returns: Floats, *, cost_bp: float = COST_BP) -> Trading:
+def trade(is_long: ArrayLike, returns: ArrayLike, *, cost_bp: float = COST_BP) -> Trading:
     """Hold where `is_long` is 1, and pay for every change.
 
     Args:
@@ -64,12 +65,12 @@ def trade(is_long: Floats, returns: Floats, *, cost_bp: float = COST_BP) -> Trad
         returns: log return from the session's adjusted open to the next one, shape (n,).
         cost_bp: cost of one side in basis points of the value traded.
     """
-    is_long, returns = aligned(is_long=is_long, returns=returns)
-    sides = np.abs(np.diff(is_long, prepend=0.0))
-    sides[-1] += is_long[-1]  # what is held at the end is sold
-    gross = is_long * returns
+    held, earned = aligned(is_long=is_long, returns=returns)
+    sides = np.abs(np.diff(held, prepend=0.0))
+    sides[-1] += held[-1]  # what is held at the end is sold
+    gross = held * earned
     net = gross + sides * np.log1p(-cost_bp / 1e4)
-    return Trading(gross, net, int(sides.sum()), float(is_long.mean()))
+    return Trading(gross, net, int(sides.sum()), float(held.mean()))
 
 
 def sharpe_ratio(log_returns: Floats) -> float:
@@ -154,7 +155,8 @@ def economics(predictions: pd.DataFrame, prices: pd.DataFrame, *, ticker: str, t
         of_scheme = predictions[predictions["scheme"] == scheme].groupby("model")
         traded = {str(model): _traded(own, earned) for model, own in of_scheme}
         results = {model: trade(*own.to_numpy(dtype=float).T) for model, own in traded.items() if len(own)}
-        holds = {model: _hold(traded[model]) for model in results}
+        # Buying at the first open and selling at the last.
+        holds = {model: trade(np.ones(len(own)), own["earned"]) for model, own in traded.items() if len(own)}
         # A model that is mostly long in a rising market has the market's ratio: only the rest is its own.
         over_holding = _deflated({model: result.net - holds[model].net for model, result in results.items()}, trials)
         deflated = _deflated({model: result.net for model, result in results.items()}, trials)
@@ -177,11 +179,6 @@ def _traded(rows: pd.DataFrame, earned: "pd.Series[float]") -> pd.DataFrame:
     span = earned[(earned.index >= signal.index.min()) & (earned.index <= signal.index.max())].dropna()
     is_long = (signal.reindex(span.index) > 0).astype(float)
     return pd.DataFrame({"is_long": is_long, "earned": span})
-
-
-def _hold(traded: pd.DataFrame) -> Trading:
-    """Buying at the first open and selling at the last."""
-    return trade(np.ones(len(traded)), traded["earned"].to_numpy(dtype=float))
 
 
 def _deflated(returns: Mapping[str, Floats], trials: int) -> dict[str, float]:

@@ -10,14 +10,10 @@ so the value of a session is the same bit for bit whatever other rows and ticker
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from stock_assets.forecasting.errors import TooFewRows
-
-if TYPE_CHECKING:
-    import duckdb
 
 WARM_UP = 60
 """Sessions at the start of a ticker that are inputs only and have no row in `features`."""
@@ -180,7 +176,8 @@ def compute_features(prices: pd.DataFrame) -> pd.DataFrame:
     import duckdb
 
     with duckdb.connect() as connection:
-        features = _computed(connection, prices)
+        connection.register("prices", prices)
+        features = connection.execute(f"{features_sql('prices')} ORDER BY ticker, session").df()
     if features.empty:
         counts = prices["ticker"].value_counts().sort_index()
         found = ", ".join(f"{ticker} has {n} sessions" for ticker, n in counts.items()) or "there are no sessions"
@@ -189,8 +186,3 @@ def compute_features(prices: pd.DataFrame) -> pd.DataFrame:
             cure="fetch a longer history (--lookback) or leave the ticker out",
         )
     return features.astype({"session": "datetime64[ns]", "target_session": "datetime64[ns]"})
-
-
-def _computed(connection: "duckdb.DuckDBPyConnection", prices: pd.DataFrame) -> pd.DataFrame:
-    connection.register("prices", prices)
-    return connection.execute(f"{features_sql('prices')} ORDER BY ticker, session").df()

@@ -13,7 +13,7 @@ import pandas as pd
 from stock_assets.forecasting import features as formulas
 from stock_assets.forecasting.errors import TooFewRows
 from stock_assets.forecasting.features import WARM_UP, compute_features
-from stock_assets.forecasting.findings import Finding
+from stock_assets.forecasting.findings import Finding, as_dates
 
 _RECOMPUTED = 5  # sessions of each ticker: a leak shows in nearly every row, so a few are enough
 
@@ -37,10 +37,16 @@ def check_features(features: pd.DataFrame, prices: pd.DataFrame) -> dict[str, li
     found = {}
     for ticker, own in bars.groupby("ticker"):
         mine = of_ticker.get(ticker, rows.iloc[:0])
+        is_finite = np.isfinite(mine[names].to_numpy(dtype=float)).all(axis=1)
+        later = changed.loc[changed["ticker"] == ticker, "session"]
         faults = (
-            ("features_finite", "features that are not finite", _not_finite(mine, names)),
+            ("features_finite", "features that are not finite", as_dates(mine.loc[~is_finite, "session"])),
             ("features_complete", "sessions that are missing, unknown or twice", _not_complete(mine, own)),
-            ("features_causal", "features that change when later bars are left out", _dates(changed, str(ticker))),
+            (
+                "features_causal",
+                "features that change when later bars are left out",
+                as_dates(later),
+            ),
         )
         found[str(ticker)] = [
             Finding(rule, "error", f"{message}: {len(sessions)}, first {sessions[0]}, last {sessions[-1]}", sessions)
@@ -89,20 +95,8 @@ def _differing(stored: pd.DataFrame, known: pd.DataFrame, names: list[str]) -> p
     return differing
 
 
-def _not_finite(rows: pd.DataFrame, names: list[str]) -> tuple[date, ...]:
-    return _as_dates(rows["session"][~np.isfinite(rows[names].to_numpy(dtype=float)).all(axis=1)])
-
-
 def _not_complete(rows: pd.DataFrame, bars: pd.DataFrame) -> tuple[date, ...]:
     expected, found = bars["session"].iloc[WARM_UP:], rows["session"]
-    return _as_dates(
+    return as_dates(
         pd.concat([expected[~expected.isin(found)], found[~found.isin(expected)], found[found.duplicated()]])
     )
-
-
-def _dates(rows: pd.DataFrame, ticker: str) -> tuple[date, ...]:
-    return _as_dates(rows.loc[rows["ticker"] == ticker, "session"])
-
-
-def _as_dates(sessions: pd.Series) -> tuple[date, ...]:
-    return tuple(sorted({session.date() for session in sessions}))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+import pandas as pd
+
 from stock_assets.forecasting.errors import RefusedData
 
 Severity = Literal["warn", "error"]
@@ -25,6 +27,11 @@ class Finding:
     severity: Severity
     message: str
     sessions: tuple[date, ...] = ()
+
+
+def as_dates(sessions: pd.Series) -> tuple[date, ...]:
+    """The dates of sessions, each once, ascending."""
+    return tuple(sorted({session.date() for session in sessions}))
 
 
 def refuse(findings: Sequence[Finding], *, subject: str, tolerated: Collection[str] = ()) -> None:

@@ -211,8 +211,9 @@ def check_prices(prices: pd.DataFrame, calendar: str) -> list[Finding]:
     if prices.empty:
         return [Finding("no_prices", "error", "there is no bar; expected at least one")]
     bars = prices.sort_values("session", ignore_index=True)
+    is_positive = ((bars[PRICE_COLUMNS] > 0) & np.isfinite(bars[PRICE_COLUMNS])).all(axis=1)
     return [
-        *_find(bars, _not_positive(bars), "price_not_positive", "have a price that is not a positive number"),
+        *_find(bars, ~is_positive, "price_not_positive", "have a price that is not a positive number"),
         *_find(
             bars, _out_of_order(bars), "high_low_order", "have a high or a low inside the range of their other prices"
         ),
@@ -222,10 +223,6 @@ def check_prices(prices: pd.DataFrame, calendar: str) -> list[Finding]:
         ),
         *_check_sessions(bars, calendar),
     ]
-
-
-def _not_positive(bars: pd.DataFrame) -> pd.Series:
-    return ~((bars[PRICE_COLUMNS] > 0) & np.isfinite(bars[PRICE_COLUMNS])).all(axis=1)
 
 
 def _out_of_order(bars: pd.DataFrame) -> pd.Series:

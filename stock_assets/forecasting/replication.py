@@ -17,7 +17,7 @@ from stock_assets.forecasting.evaluation import evaluate, scale_mae
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.intervals import LEVELS
-from stock_assets.forecasting.models import BENCHMARK, Forecaster, Progress, discover, quiet
+from stock_assets.forecasting.models import BENCHMARK, Progress, discover, quiet
 from stock_assets.forecasting.models._base import Target
 from stock_assets.forecasting.predictions import predict_sessions
 from stock_assets.forecasting.sessions import next_session
@@ -152,7 +152,8 @@ class _Run:
     def predict(self, model: str, target: Target) -> pd.DataFrame:
         """The test rows of one model, in money of adjusted close."""
         role = roles(self.splits)
-        forecaster = self._forecaster(model, target)
+        kind = discover()[model]
+        forecaster = kind.fast(target=target) if self.fast else kind(target=target)
         work = fitting_fold(
             forecaster,
             self.history,
@@ -174,10 +175,6 @@ class _Run:
             published=fit.publish(raw),
         )
         return self._in_adjusted_close(rows)
-
-    def _forecaster(self, model: str, target: Target) -> Forecaster:
-        kind = discover()[model]
-        return kind.fast(target=target) if self.fast else kind(target=target)
 
     def _in_adjusted_close(self, rows: pd.DataFrame) -> pd.DataFrame:
         bars = self.history.set_index("session")

@@ -7,7 +7,7 @@ the price.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,7 @@ class Scored:
         return values
 
 
-def point_scores(rows: Scored, scale: float) -> dict[str, object]:
+def point_scores(rows: Scored, scale: float) -> dict[str, Any]:
     """Everything that needs no resampling, of one model's rows; `scale` is that of MASE."""
     actual, predicted, naive = rows["actual"], rows["predicted"], rows["naive"]
     returned, said = rows["actual_log_return"], rows["predicted_log_return"]

@@ -5,12 +5,10 @@ session, so the last row of a role before a boundary has a label that ends in th
 purged: it is neither learned from nor scored (López de Prado, Advances in Financial Machine Learning, 2018, ch. 7).
 """
 
-from datetime import date
-
 import pandas as pd
 
 from stock_assets.forecasting.errors import TooFewRows
-from stock_assets.forecasting.findings import Finding
+from stock_assets.forecasting.findings import Finding, as_dates
 
 TRAIN_SHARE = 0.8
 VALIDATION_SHARE = 0.1
@@ -38,8 +36,9 @@ def holdout_splits(features: pd.DataFrame) -> pd.DataFrame:
     test = int(n * (TRAIN_SHARE + VALIDATION_SHARE))
     n_train = max(validation - 1, 0)
     if n_train < MIN_TRAIN:
+        ticker = rows["ticker"].iloc[0] if len(rows) else "this ticker"
         raise TooFewRows(
-            f"{_ticker(rows)} has {n} sessions with features and a next session, which leaves {n_train} to learn from; "
+            f"{ticker} has {n} sessions with features and a next session, which leaves {n_train} to learn from; "
             f"expected at least {MIN_TRAIN}",
             cure="fetch a longer history (--lookback) or leave the ticker out",
         )
@@ -85,7 +84,7 @@ def check_splits(splits: pd.DataFrame, features: pd.DataFrame) -> list[Finding]:
             ("splits_complete", "sessions without a role, or without a label and not live", _not_complete(part, rows)),
         )
         findings += [
-            Finding(rule, "error", f"fold {fold}: {message}: {len(sessions)}", _dates(sessions))
+            Finding(rule, "error", f"fold {fold}: {message}: {len(sessions)}", as_dates(sessions))
             for rule, message, sessions in faults
             if len(sessions)
         ]
@@ -116,11 +115,3 @@ def _not_complete(part: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
     not_live = part["session"][(part["role"] != "live") & part["session"].isin(unlabelled)]
     wrong: pd.Series = pd.concat([inside[~inside.isin(part["session"])], not_live])
     return wrong
-
-
-def _dates(sessions: pd.Series) -> tuple[date, ...]:
-    return tuple(sorted({session.date() for session in sessions}))
-
-
-def _ticker(rows: pd.DataFrame) -> str:
-    return str(rows["ticker"].iloc[0]) if len(rows) else "this ticker"

@@ -10,7 +10,6 @@ import select
 import signal
 import subprocess
 import sys
-from types import FrameType
 
 _NOT_STARTED = 127
 _BY_SIGNAL = 128
@@ -39,12 +38,8 @@ def _woken_by_signals() -> int:
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _nothing)  # not ignored: the command would inherit that
+        signal.signal(number, lambda *_: None)  # not ignored: the command would inherit that
     return reading
-
-
-def _nothing(number: int, frame: FrameType | None) -> None:
-    del number, frame
 
 
 def _end(child: "subprocess.Popen[bytes]", grace: float) -> None:

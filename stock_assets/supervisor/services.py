@@ -46,11 +46,15 @@ def platform(settings: Settings, ports: Ports, run_dir: Path, without: Set[str] 
     for folder in (settings.dagster_dir, settings.mlflow_dir, settings.evidently_dir):
         folder.mkdir(parents=True, exist_ok=True)
     own = _environment(settings, ports, without)
-    found = [_dashboard(ports, own), *_dagster(settings, ports, run_dir, own)]
+    found = [
+        _screen("dashboard", ports.dashboard, own, "/liveness", "stock-assets dashboard --address", "--no-open"),
+        *_dagster(settings, ports, run_dir, own),
+    ]
     if "mlflow" not in without:
         found.append(_mlflow(settings, ports, own))
     if "evidently" not in without:
-        found.append(_evidently(settings, ports, own))
+        where = ("--workspace", str(settings.evidently_dir))
+        found.append(_screen("evidently", ports.evidently, own, "/api/version", "evidently ui --host", *where))
     return found
 
 
@@ -82,39 +86,23 @@ def _dagster(settings: Settings, ports: Ports, run_dir: Path, own: dict[str, str
     module = ("--module-name", "stock_assets.definitions", "--location-name", _LOCATION, "--empty-working-directory")
     code_server = (_program("dagster"), "api", "grpc", "--socket", str(socket_file), *module)
     yield Service("code-server", code_server, own, probes.listens(socket_file))
-    web = ("--host", HOST, "--port", str(ports.dagster), "--workspace", str(workspace))
-    yield Service(
-        "dagster",
-        (_program("dagster-webserver"), *web),
-        own,
-        probes.http(ports.dagster, "/server_info"),
-        ports.dagster,
-        _address(ports.dagster),
-    )
-    daemon = (_program("dagster-daemon"), "run", "--workspace", str(workspace))
+    where = ("--workspace", str(workspace))
+    yield _screen("dagster", ports.dagster, own, "/server_info", "dagster-webserver --host", *where)
+    daemon = (_program("dagster-daemon"), "run", *where)
     yield Service("daemon", daemon, own, probes.dagster_heartbeat(ports.dagster))
-
-
-def _dashboard(ports: Ports, own: dict[str, str]) -> Service:
-    command = (_program("stock-assets"), "dashboard", "--address", HOST, "--port", str(ports.dashboard), "--no-open")
-    answers = probes.http(ports.dashboard, "/liveness")
-    return Service("dashboard", command, own, answers, ports.dashboard, _address(ports.dashboard))
 
 
 def _mlflow(settings: Settings, ports: Ports, own: dict[str, str]) -> Service:
     """The store's address may hold a password: it goes through the environment, which others cannot see."""
     light = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": settings.mlflow_uri}
-    command = (_program("mlflow"), "server", "--host", HOST, "--port", str(ports.mlflow), "--workers", "1")
-    answers = probes.http(ports.mlflow, "/health")
-    return Service("mlflow", command, own | light, answers, ports.mlflow, _address(ports.mlflow))
+    return _screen("mlflow", ports.mlflow, own | light, "/health", "mlflow server --host", "--workers", "1")
 
 
-def _evidently(settings: Settings, ports: Ports, own: dict[str, str]) -> Service:
-    where = ("--workspace", str(settings.evidently_dir), "--host", HOST, "--port", str(ports.evidently))
-    answers = probes.http(ports.evidently, "/api/version")
-    return Service(
-        "evidently", (_program("evidently"), "ui", *where), own, answers, ports.evidently, _address(ports.evidently)
-    )
+def _screen(name: str, port: int, own: dict[str, str], answers: str, start: str, *arguments: str) -> Service:
+    """What people open: a program, started by words that the address it listens on follows, answering under a path."""
+    program, *words = start.split()
+    command = (_program(program), *words, HOST, "--port", str(port), *arguments)
+    return Service(name, command, own, probes.http(port, answers), port, _address(port))
 
 
 def _program(name: str) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting import metrics
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.manifest import Manifest
+from stock_assets.forecasting.scores import Scored, point_scores
 from stock_assets.forecasting.stored_model import StoredModel, Trained
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric
 
 _SESSIONS_SHOWN = 120
+_SCORES = (
+    *("n", "rmse", "rmse_random_walk", "mae", "mae_random_walk", "mape", "skill_vs_naive", "directional_accuracy"),
+    *("std_ratio", "coverage_90", "width_90"),
+)
 
 
 def parameters(trained: Trained) -> dict[str, str]:
@@ -54,23 +58,9 @@ def scores(predictions: pd.DataFrame) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for role, rows in predictions.dropna(subset=["actual", "actual_log_return"]).groupby("role"):
-        values = {
-            "n": float(len(rows)),
-            "rmse": metrics.rmse(rows["actual"], rows["predicted"]),
-            "rmse_random_walk": metrics.rmse(rows["actual"], rows["naive"]),
-            "mae": metrics.mae(rows["actual"], rows["predicted"]),
-            "mae_random_walk": metrics.mae(rows["actual"], rows["naive"]),
-            "mape": metrics.mape(rows["actual"], rows["predicted"]),
-            "skill_vs_naive": metrics.skill_vs_naive(rows["actual"], rows["predicted"], rows["naive"]),
-            "directional_accuracy": metrics.directional_accuracy(
-                rows["actual_log_return"], rows["predicted_log_return"]
-            ),
-            "std_ratio": metrics.std_ratio(rows["actual_log_return"], rows["predicted_log_return"]),
-            "coverage_90": metrics.coverage(rows["actual"], rows["lower_90"], rows["upper_90"]),
-            "width_90": metrics.mean_width(rows["lower_90"], rows["upper_90"]),
-        }
-        found |= {f"{role}_{name}": value for name, value in values.items() if np.isfinite(value)}
-    return found
+        values = point_scores(Scored.of(rows), scale=float("nan"))
+        found |= {f"{role}_{name}": float(values[name]) for name in _SCORES}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def measurements(trained: Trained, predictions: pd.DataFrame, at: int) -> list["Metric"]:
