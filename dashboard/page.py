@@ -10,13 +10,12 @@ import panel_material_ui as pmui
 from panel.util import edit_readonly
 
 from dashboard import glossary, words
-from dashboard.choices import Choices
 from dashboard.parts import Notice, Text
-from dashboard.selection import InvalidAddress, Selection, read_selection
+from dashboard.selection import Choices, Control, InvalidAddress, Selection, read_selection
 from dashboard.store import Snapshot
 from dashboard.theme import MATERIAL
 from dashboard.views import all_views
-from dashboard.views._base import Context, Control, NothingToShow, View
+from dashboard.views._base import Context, NothingToShow, View
 from stock_assets.errors import StockAssetsError
 from storage import queries
 

@@ -1,15 +1,29 @@
-"""What a person has chosen, and its form in the address, so that a view can be shared."""
+"""What people choose above a page: the widgets, the choice, and its form in the address, so that it can be shared."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+from typing import Any
 from urllib.parse import urlencode
 
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard.parts import ticker_field
 from stock_assets.errors import StockAssetsError
 
 
 class InvalidAddress(StockAssetsError):
     """A page's address holds a value that cannot be used."""
+
+
+class Control(StrEnum):
+    """What a page lets people choose, above it."""
+
+    TICKER = "ticker"
+    MODELS = "models"
+    DATES = "dates"
 
 
 @dataclass(frozen=True)
@@ -50,3 +64,55 @@ def _date(name: str, given: str) -> date | None:
         raise InvalidAddress(
             f"the address has {name}={given!r}, expected a date like 2024-01-02", cure=f"correct or remove {name}"
         ) from error
+
+
+class Choices:
+    """The widgets of one page: those of `controls`; the others keep what the address said.
+
+    `changed` is called with the new selection after a person chose.
+    """
+
+    def __init__(
+        self, controls: Collection[Control], selection: Selection, changed: Callable[[Selection], None]
+    ) -> None:
+        self.selection = selection
+        self._changed = changed
+        self._filling = False
+        self.ticker = ticker_field(width=170)
+        self.models = pmui.MultiChoice(label="Models", visual_size="small", min_width=220, max_width=520)
+        self.dates = pmui.DateRangePicker(label="Sessions", size="small", width=250, value=_range(selection))
+        widgets = {Control.TICKER: self.ticker, Control.MODELS: self.models, Control.DATES: self.dates}
+        self.layout = pn.FlexBox(*(widgets[control] for control in Control if control in controls), gap="8px")
+        for widget in widgets.values():
+            widget.param.watch(self._read, "value")
+
+    def offer(self, tickers: list[str], models: list[str]) -> None:
+        """What there is to choose from; what is chosen stays."""
+        self._filling = True
+        self.ticker.options = tickers
+        self.ticker.value = self.selection.ticker if self.selection.ticker in tickers else None
+        self.models.options = models
+        self.models.value = [model for model in self.selection.models if model in models]
+        self._filling = False
+
+    def _read(self, _: Any) -> None:
+        if self._filling:
+            return
+        start, end = self.dates.value or (None, None)
+        self.selection = Selection(
+            ticker=self.ticker.value or self.selection.ticker,
+            models=tuple(self.models.value),
+            start=_day(start),
+            end=_day(end),
+        )
+        self._changed(self.selection)
+
+
+def _range(selection: Selection) -> tuple[date, date] | None:
+    if selection.start is None and selection.end is None:
+        return None
+    return selection.start or date(1900, 1, 1), selection.end or date(2100, 1, 1)
+
+
+def _day(value: Any) -> date | None:
+    return date(value.year, value.month, value.day) if value is not None else None

@@ -4,8 +4,6 @@
 runs and the command line (docs/adr/0105).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +32,10 @@ class ChosenStorage(DagsterSqliteStorage):
         url = load_settings().dagster_postgres
         if url:
             return _postgres(url, inst_data)
-        with opened_alone(config_value["base_dir"]):
+        # Of several processes that find a new folder, one makes the tables: Dagster's migrations are not made for two
+        # at once, and UI, daemon and code server start together.
+        with locks.exclusive(Path(config_value["base_dir"]) / "opening.lock"):
             return DagsterSqliteStorage.from_local(inst_data=inst_data, **config_value)
-
-
-@contextmanager
-def opened_alone(base_dir: str) -> Iterator[None]:
-    """Around opening SQLite files: of several processes that find a new folder, one makes the tables.
-
-    Dagster's migrations are not made for two at once; UI, daemon and code server start together.
-    """
-    with locks.exclusive(Path(base_dir) / "opening.lock"):
-        yield
 
 
 def _postgres(url: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:

@@ -31,22 +31,9 @@ from stock_assets.workers import Workers
 quiet_libraries()
 
 LINEAGE = (
-    raw_prices,
-    prices,
-    features,
-    splits,
-    *model_assets,
-    *ensemble_assets,
-    volatility,
-    *backtest_assets,
-    evaluation,
-    calibration,
-    economics_asset,
-    audit_asset,
-    champion,
-    forecasts,
-    forecast_scores,
-    drift,
+    *(raw_prices, prices, features, splits, *model_assets, *ensemble_assets, volatility),
+    *(*backtest_assets, evaluation, calibration, economics_asset, audit_asset, champion),
+    *(forecasts, forecast_scores, drift),
 )
 
 defs = dg.Definitions(

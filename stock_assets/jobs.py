@@ -32,9 +32,7 @@ train = dg.define_asset_job(
     tags=_FITS,
 )
 forecast = dg.define_asset_job(
-    "forecast",
-    _EVERYTHING - _SPLITS - _MODELS,
-    description="The daily update: new bars, stored models, no training.",
+    "forecast", _EVERYTHING - _SPLITS - _MODELS, description="The daily update: new bars, stored models, no training."
 )
 backtest = dg.define_asset_job(
     "backtest",

@@ -3,13 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar
 
 import pandas as pd
 from panel.viewable import Viewable
 
-from dashboard.selection import Selection
+from dashboard.selection import Control, Selection
 from dashboard.store import Snapshot, Store
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import Settings
@@ -17,14 +16,6 @@ from stock_assets.settings import Settings
 
 class NothingToShow(StockAssetsError):
     """The tables have no rows for what was chosen; the page says so, and what would bring them."""
-
-
-class Control(StrEnum):
-    """What a page lets people choose, above it."""
-
-    TICKER = "ticker"
-    MODELS = "models"
-    DATES = "dates"
 
 
 @dataclass(frozen=True)

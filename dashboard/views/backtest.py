@@ -12,12 +12,12 @@ from dashboard.charts.closes import Closes
 from dashboard.charts.errors import Errors, Gains, Residuals
 from dashboard.charts.grouped_bars import GroupedBars
 from dashboard.parts import Notice, Text, card
-from dashboard.selection import Selection
+from dashboard.selection import Control, Selection
 from dashboard.store import Snapshot
 from dashboard.tables import Column, Grid
 from dashboard.theme import BENCHMARK, model_colours
 from dashboard.views import _backtest_rows as backtest_rows
-from dashboard.views._base import Context, Control, View
+from dashboard.views._base import Context, View
 from storage import queries
 
 _CLOSES = 60  # sessions of the chart of closes, where none were chosen

@@ -11,11 +11,11 @@ from dashboard.charts.base import describe, pane
 from dashboard.charts.candles import Candles
 from dashboard.charts.intervals import Intervals
 from dashboard.parts import Text, card, side_by_side
-from dashboard.selection import Selection
+from dashboard.selection import Control, Selection
 from dashboard.store import Snapshot
 from dashboard.tables import Column, Grid
 from dashboard.theme import BENCHMARK
-from dashboard.views._base import Context, Control, View, for_ticker
+from dashboard.views._base import Context, View, for_ticker
 from storage import queries
 
 _SESSIONS = 45

@@ -11,11 +11,11 @@ from dashboard import run_list
 from dashboard.charts.base import describe, pane
 from dashboard.charts.drift import DriftBars, DriftShare
 from dashboard.parts import Feed, Notice, Text, card, link, side_by_side
-from dashboard.selection import Selection
+from dashboard.selection import Control, Selection
 from dashboard.store import Snapshot
 from dashboard.tables import Column, Grid
 from dashboard.views import _health_words as health_words
-from dashboard.views._base import Context, Control, View
+from dashboard.views._base import Context, View
 from dashboard.watch import Seen, Watch, watch_for
 from storage import queries
 

@@ -80,17 +80,8 @@ class Leaderboard(View):
     order = 3
     question = "Is any model better than the random walk for {ticker}?"
     terms = (
-        "Skill",
-        "Interval of skill",
-        "Minimum detectable skill",
-        "Clark–West",
-        "Diebold–Mariano",
-        "Model Confidence Set",
-        "Champion",
-        "Spread ratio",
-        "CRPS",
-        "MASE",
-        "Pooled Clark–West",
+        *("Skill", "Interval of skill", "Minimum detectable skill", "Clark–West", "Diebold–Mariano"),
+        *("Model Confidence Set", "Champion", "Spread ratio", "CRPS", "MASE", "Pooled Clark–West"),
         "Benjamini–Hochberg",
     )
 

@@ -52,11 +52,7 @@ class Sql(View):
         )
         self.schema = Schema(sizing_mode="stretch_width", margin=(4, 0))
         self.examples = pmui.MenuButton(
-            label="Examples",
-            icon="lightbulb",
-            items=[{"label": title} for title in EXAMPLES],
-            variant="text",
-            margin=0,
+            label="Examples", icon="lightbulb", items=[{"label": title} for title in EXAMPLES], variant="text", margin=0
         )
         self.run_button = _button("Run", icon="play_arrow", color="primary", variant="contained")
         self.cancel_button = _button("Cancel", icon="stop", color="error", visible=False)

@@ -9,11 +9,11 @@ from dashboard.charts.base import Key, describe, pane
 from dashboard.charts.calibration import Calibration
 from dashboard.charts.live import Rolling, Track
 from dashboard.parts import Notice, Text, card, download
-from dashboard.selection import Selection
+from dashboard.selection import Control, Selection
 from dashboard.store import Snapshot
 from dashboard.tables import Column, Grid
 from dashboard.theme import model_colours
-from dashboard.views._base import Context, Control, NothingToShow, View, for_ticker
+from dashboard.views._base import Context, NothingToShow, View, for_ticker
 from storage import queries
 
 _SESSIONS = 250

@@ -14,20 +14,7 @@ from typing import Annotated
 import typer
 
 from stock_assets import __version__
-from stock_assets.cli import (
-    audit,
-    backtest,
-    dashboard,
-    doctor,
-    drift,
-    replicate,
-    runs,
-    tables,
-    tickers,
-    trace,
-    up,
-    upkeep,
-)
+from stock_assets.cli import checkup, dashboard, examining, replicate, runs, tables, tickers, trace, up, upkeep
 from stock_assets.errors import StockAssetsError
 from stock_assets.settings import quiet_libraries
 
@@ -35,9 +22,9 @@ from stock_assets.settings import quiet_libraries
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(runs.run, runs.fetch, runs.train, runs.forecast),
     *(up.up, dashboard.dashboard),
-    *(backtest.backtest, drift.drift, audit.audit, tables.champion, replicate.replicate),
+    *(examining.backtest, examining.drift, examining.audit, tables.champion, replicate.replicate),
     *(tables.leaderboard, tables.sql, tables.export, trace.trace),
-    *(upkeep.publish, upkeep.migrate, upkeep.backup, upkeep.restore, upkeep.prune, doctor.doctor),
+    *(upkeep.publish, upkeep.migrate, upkeep.backup, upkeep.restore, upkeep.prune, checkup.doctor),
 )
 
 _EXAMPLES = """Examples:

@@ -1,4 +1,4 @@
-"""What `doctor` looks at on the machine: Python, packages, disk, memory, ports, network.
+"""`doctor`, and what it looks at on the machine: Python, packages, disk, memory, ports, network.
 
 Nothing heavy is imported: versions are read from the packages' metadata.
 """
@@ -11,9 +11,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from stock_assets.cli.context import nearest_existing
+import typer
+
+from stock_assets.cli.context import nearest_existing, open_home, output
+from stock_assets.cli.layout import grid
+from stock_assets.errors import StockAssetsError
 
 DISTRIBUTION = "stock-assets"
 PORTS = {3000: "Dagster UI", 5006: "dashboard", 5000: "MLflow", 8000: "Evidently"}
@@ -21,6 +25,11 @@ YAHOO = ("query2.finance.yahoo.com", 443)
 NEEDED_DISK_GIB = 2
 WANTED_MEMORY_GIB = 4
 WANTED_CORES = 2
+_STYLES = {"ok": "green", "warn": "yellow", "missing": "bold red"}
+
+
+class SomethingMissing(StockAssetsError):
+    """The doctor found something without which commands fail."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,28 @@ class Result:
     state: Literal["ok", "warn", "missing"]
     found: str
     cure: str = ""
+
+
+def doctor(
+    network: Annotated[bool, typer.Option("--network", help="Also see whether Yahoo Finance can be reached.")] = False,
+) -> None:
+    """Say what is missing on this machine and in this home, and how to get it."""
+    from rich.markup import escape
+
+    from stock_assets.cli.checkup_home import check_home
+
+    settings = open_home()
+    results = list(check_machine(settings.home, network=network))
+    sound = all(result.state != "missing" for result in results)
+    results += check_home(settings, packages_are_sound=sound)
+    table = grid("", "", "found", "cure")
+    for result in results:
+        state = f"[{_STYLES[result.state]}]{result.state}[/]"
+        table.add_row(result.name, state, escape(result.found), escape(result.cure))
+    output().print(table)
+    missing = [result.name for result in results if result.state == "missing"]
+    if missing:
+        raise SomethingMissing(f"missing: {', '.join(missing)}", cure="follow the last column of the table")
 
 
 def check_machine(home: Path, *, network: bool) -> Iterator[Result]:

@@ -88,12 +88,13 @@ def fit(fields: Sequence[Field], rows: Sequence[Row], console: "Console") -> "Ta
     while True:
         table = _build(shown, rows)
         least = max(field.optional for field in shown)
-        if (
-            not least
-            or console.measure(table, options=console.options.update_width(_UNLIMITED)).maximum <= console.width
-        ):
+        if not least or _is_within(table, console):
             return table
         shown = [field for field in shown if field.optional < least]
+
+
+def _is_within(table: "Table", console: "Console") -> bool:
+    return console.measure(table, options=console.options.update_width(_UNLIMITED)).maximum <= console.width
 
 
 def _build(fields: Sequence[Field], rows: Sequence[Row]) -> "Table":
@@ -124,7 +125,7 @@ def plain(names: Sequence[str], rows: Sequence[Row], console: "Console") -> "Tab
         table.add_column(Text(name), justify="right" if is_number and rows else "left", no_wrap=True)
     for line in cells:
         table.add_row(*map(Text, line))
-    if not rows or console.measure(table, options=console.options.update_width(_UNLIMITED)).maximum <= console.width:
+    if not rows or _is_within(table, console):
         return table
     upright = grid(show_header=False)
     for line in cells:

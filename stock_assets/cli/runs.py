@@ -37,8 +37,7 @@ CsvDir = Annotated[
     typer.Option(metavar="FOLDER", help="Folder of TICKER.csv files; means --source csv. Else STOCK_ASSETS_CSV_DIR."),
 ]
 Lookback = Annotated[
-    str,
-    typer.Option(metavar="PERIOD", help="How far back a first fetch reaches: 5y (default), 18mo, 250d."),
+    str, typer.Option(metavar="PERIOD", help="How far back a first fetch reaches: 5y (default), 18mo, 250d.")
 ]
 Models = Annotated[
     str,

@@ -49,9 +49,7 @@ def leaderboard(
     show.champions(champions, console)
 
 
-def champion(
-    ticker: OneTicker = None,
-) -> None:
+def champion(ticker: OneTicker = None) -> None:
     """Who is trusted for each ticker, since when and why: every decision, the newest first."""
     from stock_assets.cli import show
     from storage import queries

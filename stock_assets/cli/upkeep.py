@@ -86,9 +86,7 @@ def backup(
         note("Dagster's runs are in PostgreSQL and not in this file: save them with pg_dump (docs/deploy.md)")
 
 
-def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `stock-assets backup` wrote.")],
-) -> None:
+def restore(file: Annotated[Path, typer.Argument(metavar="FILE", help="What `stock-assets backup` wrote.")]) -> None:
     """Fill an empty home (STOCK_ASSETS_HOME=<folder>) from a backup, once every file in it is verified."""
     from storage.publisher import Publisher
     from storage.restoring import restore as put_back

@@ -19,13 +19,7 @@ Rows = NDArray[np.intp]
 
 
 def address(
-    forecaster: Forecaster,
-    known: pd.DataFrame,
-    rows: Rows,
-    *,
-    ticker: str,
-    kind: str,
-    inputs: Mapping[str, Any],
+    forecaster: Forecaster, known: pd.DataFrame, rows: Rows, *, ticker: str, kind: str, inputs: Mapping[str, Any]
 ) -> str:
     """Content address of work on training rows: of a fit, or of a search before it.
 

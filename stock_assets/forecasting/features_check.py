@@ -42,11 +42,7 @@ def check_features(features: pd.DataFrame, prices: pd.DataFrame) -> dict[str, li
         faults = (
             ("features_finite", "features that are not finite", as_dates(mine.loc[~is_finite, "session"])),
             ("features_complete", "sessions that are missing, unknown or twice", _not_complete(mine, own)),
-            (
-                "features_causal",
-                "features that change when later bars are left out",
-                as_dates(later),
-            ),
+            ("features_causal", "features that change when later bars are left out", as_dates(later)),
         )
         found[str(ticker)] = [
             Finding(rule, "error", f"{message}: {len(sessions)}, first {sessions[0]}, last {sessions[-1]}", sessions)

@@ -17,13 +17,7 @@ from stock_assets.forecasting.manifest import digest, hash_rows
 from stock_assets.forecasting.models import BENCHMARK
 
 _COPIED = (
-    "ticker",
-    "model",
-    "target_session",
-    "predicted",
-    "naive",
-    "predicted_log_return",
-    "volatility",
+    *("ticker", "model", "target_session", "predicted", "naive", "predicted_log_return", "volatility"),
     *(f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")),
     "model_version",
 )

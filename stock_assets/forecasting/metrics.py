@@ -51,13 +51,17 @@ def skill_vs_naive(actual: ArrayLike, predicted: ArrayLike, naive: ArrayLike) ->
     return 1 - rmse(actual, predicted) / benchmark if benchmark > 0 else float("nan")
 
 
+def with_a_sign(actual: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether returns rose and were said to rise, of the rows where neither is zero."""
+    actual, predicted = aligned(actual=actual, predicted=predicted)
+    says_something = (actual != 0) & (predicted != 0)
+    return actual[says_something] > 0, predicted[says_something] > 0
+
+
 def directional_accuracy(actual_return: ArrayLike, predicted_return: ArrayLike) -> float:
     """Share of right signs among rows where neither return is zero; NaN where no row is left (the random walk)."""
-    actual, predicted = aligned(actual_return=actual_return, predicted_return=predicted_return)
-    says_something = (actual != 0) & (predicted != 0)
-    if not says_something.any():
-        return float("nan")
-    return float(np.mean(np.sign(actual[says_something]) == np.sign(predicted[says_something])))
+    rose, said = with_a_sign(actual_return, predicted_return)
+    return float(np.mean(rose == said)) if len(rose) else float("nan")
 
 
 def std_ratio(actual_return: ArrayLike, predicted_return: ArrayLike) -> float:

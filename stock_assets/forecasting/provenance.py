@@ -11,19 +11,16 @@ from stock_assets.forecasting.errors import ArtifactMismatch, LostBars, UnknownF
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.intervals import LEVELS
+from stock_assets.forecasting.lookahead import tolerance_of
 from stock_assets.forecasting.manifest import Manifest, hash_rows
 from stock_assets.forecasting.predictions import predict_live, require_same_features
 from stock_assets.forecasting.prices import build_prices
 from stock_assets.forecasting.stored_model import StoredModel
-from stock_assets.forecasting.tolerance import tolerance_of
 
 ANY_DAY = "24/7"
 """Calendar where the ticker's own is no longer known: it leaves no bar out; the hash tells whether that was right."""
 _NUMBERS = (
-    "predicted",
-    "naive",
-    "predicted_log_return",
-    "volatility",
+    *("predicted", "naive", "predicted_log_return", "volatility"),
     *(f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")),
 )
 _SHOWN = 5

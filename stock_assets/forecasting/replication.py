@@ -130,11 +130,7 @@ def replicate(
         predictions = pd.concat([benchmark, *(run.predict(model, target) for model in models)], ignore_index=True)
         ours[formulation] = evaluate(predictions, scale_mae=scale).set_index("model")
     return Replication(
-        _table(ours, models),
-        is_reference,
-        bars["session"].iloc[0].date(),
-        bars["session"].iloc[-1].date(),
-        len(bars),
+        _table(ours, models), is_reference, bars["session"].iloc[0].date(), bars["session"].iloc[-1].date(), len(bars)
     )
 
 

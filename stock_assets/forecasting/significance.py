@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from stock_assets.forecasting.metrics import aligned
+from stock_assets.forecasting.metrics import aligned, with_a_sign
 from stock_assets.forecasting.models._base import Floats
 
 CONFIDENCE = 0.99
@@ -98,13 +98,6 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def with_a_sign(actual: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether returns rose and were said to rise, of the rows where neither is zero."""
-    actual, predicted = aligned(actual=actual, predicted=predicted)
-    says_something = (actual != 0) & (predicted != 0)
-    return actual[says_something] > 0, predicted[says_something] > 0
-
-
 def up_share(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Share of the rows with a sign that rose: the directional accuracy of always saying up."""
     rose, _ = with_a_sign(actual, predicted)
@@ -135,10 +128,10 @@ def pesaran_timmermann(actual: ArrayLike, predicted: ArrayLike) -> float:
     return float(ndtr(-statistic))
 
 
-def accuracy_lower_bound(actual: ArrayLike, predicted: ArrayLike, *, confidence: float = CONFIDENCE) -> float:
+def accuracy_lower_bound(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Exact one-sided lower bound of directional accuracy (Clopper & Pearson 1934, Biometrika 26).
 
-    The true accuracy is above it with a chance of `confidence` at least, if rows are independent.
+    The true accuracy is above it with a chance of `CONFIDENCE` at least, if rows are independent.
     """
     from scipy.special import betaincinv
 
@@ -146,7 +139,7 @@ def accuracy_lower_bound(actual: ArrayLike, predicted: ArrayLike, *, confidence:
     if not len(rose):
         return float("nan")
     right = int(np.sum(rose == said))
-    return float(betaincinv(right, len(rose) - right + 1, 1 - confidence)) if right else 0.0
+    return float(betaincinv(right, len(rose) - right + 1, 1 - CONFIDENCE)) if right else 0.0
 
 
 def _check_horizon(horizon: int, n: int) -> None:

@@ -6,6 +6,7 @@ Decisions only, as pure functions of what is known and the time; `stock_assets/s
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 
 from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.sessions import last_closed_session
@@ -72,10 +73,11 @@ def due_updates(listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, no
         attempts: each ticker's latest request.
         now: aware.
     """
-    closed, found, problems = _Closed(now - SETTLING), [], {}
+    closed = cache(lambda calendar: last_closed_session(calendar, now - SETTLING))
+    found, problems = [], {}
     for one in listed:
         try:
-            session = closed.session(one.calendar)
+            session = closed(one.calendar)
         except StockAssetsError as error:
             problems[one.ticker] = str(error)
             continue
@@ -93,38 +95,19 @@ def stale_tickers(listed: Iterable[Listed], *, now: datetime, patience: timedelt
 
     Weekends and holidays have no session, so they make nothing stale; neither does a source that has ended.
     """
-    closed, found, problems = _Closed(now - patience), [], {}
+    closed = cache(lambda calendar: last_closed_session(calendar, now - patience))
+    found, problems = [], {}
     for one in listed:
         if one.ends is not None and one.newest_session >= one.ends:
             continue
         try:
-            is_behind = one.newest_session < closed.session(one.calendar)
+            is_behind = one.newest_session < closed(one.calendar)
         except StockAssetsError as error:
             problems[one.ticker] = str(error)
             continue
         if is_behind:
             found.append(one)
     return Stale(found, problems)
-
-
-class _Closed:
-    """The newest closed session of each calendar at one moment, asked once a calendar."""
-
-    def __init__(self, moment: datetime) -> None:
-        self._moment = moment
-        self._sessions: dict[str, date | StockAssetsError] = {}
-
-    def session(self, calendar: str) -> date:
-        """Raises UnknownCalendar or OutsideCalendar, as `last_closed_session`."""
-        if calendar not in self._sessions:
-            try:
-                self._sessions[calendar] = last_closed_session(calendar, self._moment)
-            except StockAssetsError as error:
-                self._sessions[calendar] = error
-        found = self._sessions[calendar]
-        if isinstance(found, StockAssetsError):
-            raise found
-        return found
 
 
 def _next_attempt(latest: Attempt | None, session: date, now: datetime) -> int | None:

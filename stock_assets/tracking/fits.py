@@ -126,12 +126,7 @@ class FitTracking:
 
 @contextmanager
 def track_fit(
-    store: TrackingStore,
-    context: dg.AssetExecutionContext,
-    *,
-    ticker: str,
-    model: str,
-    warn: Callable[[str], object],
+    store: TrackingStore, context: dg.AssetExecutionContext, *, ticker: str, model: str, warn: Callable[[str], object]
 ) -> Iterator[FitTracking]:
     """Track the training of one model for one ticker inside its step. Whatever MLflow does, the training goes on.
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from stock_assets.cli import run, show
-from stock_assets.cli.audit import ProofFailed, _report, _require_proven
+from stock_assets.cli.examining import ProofFailed, _report_audit, _require_proven
 from stock_assets.settings import Settings
 from storage.lake import Lake
 from storage.publisher import Publisher
@@ -57,7 +57,7 @@ def test_what_failed_or_was_flagged_is_said_in_words(capsys: pytest.CaptureFixtu
 def test_only_failed_proofs_are_reported_as_failed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Lake(home / "lake").write("audit", examined(passed=[True, False, False]), ticker="AAPL")
     Publisher(home).publish()
-    assert _report(Settings(home=home), ["AAPL"]) == ["AAPL sarima scaler_provenance"]
+    assert _report_audit(Settings(home=home), ["AAPL"]) == ["AAPL sarima scaler_provenance"]
     assert "leak audit" in capsys.readouterr().out
 
 

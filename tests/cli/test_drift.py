@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from stock_assets.cli import run
-from stock_assets.cli.drift import describe_check, describe_decisions
+from stock_assets.cli.examining import describe_check, describe_decisions
 from stock_assets.forecasting.features import FEATURES
 from storage.lake import Lake
 from tests.storage.frames import rows

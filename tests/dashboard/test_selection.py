@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.choices import Choices
-from dashboard.selection import InvalidAddress, Selection, read_selection
-from dashboard.views._base import Control
+from dashboard.selection import Choices, Control, InvalidAddress, Selection, read_selection
 
 NAMES = st.text("ABCZ^.-_019", min_size=1, max_size=8)
 DATES = st.none() | st.dates()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stock_assets.forecasting.metrics import directional_accuracy
-from stock_assets.forecasting.significance import accuracy_lower_bound, pesaran_timmermann, up_share, with_a_sign
+from stock_assets.forecasting.metrics import directional_accuracy, with_a_sign
+from stock_assets.forecasting.significance import accuracy_lower_bound, pesaran_timmermann, up_share
 
 RNG = np.random.default_rng(7)
 ACTUAL = 0.01 * RNG.standard_normal(300) + 0.002

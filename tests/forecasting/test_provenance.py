@@ -10,6 +10,7 @@ import pytest
 from stock_assets.forecasting.artifacts import describe
 from stock_assets.forecasting.errors import ArtifactMismatch, LostBars, UnknownForecast
 from stock_assets.forecasting.forecasts import make_forecasts
+from stock_assets.forecasting.lookahead import NETWORK_TOLERANCE, tolerance_of
 from stock_assets.forecasting.predictions import predict_live
 from stock_assets.forecasting.prices import RAW_COLUMNS, build_prices
 from stock_assets.forecasting.provenance import (
@@ -20,7 +21,6 @@ from stock_assets.forecasting.provenance import (
     find_forecast,
     reproduce,
 )
-from stock_assets.forecasting.tolerance import NETWORK_TOLERANCE, tolerance_of
 from storage.lake import Lake
 from tests.forecasting.conftest import NOW
 
