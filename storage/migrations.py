@@ -137,10 +137,7 @@ MIGRATIONS: tuple[Migration, ...] = (
 def migrate(
     root: Path, migrations: Sequence[Migration] = MIGRATIONS, *, target: int = SCHEMA_VERSION
 ) -> list[Migration]:
-    """Bring the lake at `root` to version `target`. Readers and writers wait meanwhile.
-
-    Returns:
-        The steps taken; none if the lake is current or not there yet.
+    """Bring the lake at `root` to version `target`. Readers and writers wait meanwhile. Returns the steps taken.
 
     Raises:
         SchemaVersionMismatch: the lake is newer than this program, or no migration leads on from its version.

@@ -17,10 +17,7 @@ from storage.tables import TABLES
 
 
 def relation(reader: Reader, name: str, /, **where: object) -> pd.DataFrame:
-    """Rows of any published table or view.
-
-    Args:
-        where: column = value, or column = list of values, all of which must hold.
+    """Rows of any published table or view where column = value, or column is in a list of values, for all of `where`.
 
     Raises:
         UnknownTable: no such table or view. ContractViolation: no such column.

@@ -133,14 +133,9 @@ class Query:
 def run_select(
     sql: str, place: Path, max_rows: int | None = MAX_ROWS, *, timeout: float | None = TIMEOUT_SECONDS
 ) -> pd.DataFrame:
-    """Run somebody's SQL and return its rows: a `Query` of which only rows and seconds are limited.
+    """Run somebody's SQL and return its rows: a `Query` of which only rows and seconds, if anything, are limited.
 
-    Args:
-        max_rows: rows returned at most; `frame.attrs["truncated"]` says whether there were more. None for all.
-        timeout: seconds after which the query is stopped; None for never.
-
-    Raises:
-        As `Query.run`.
+    `frame.attrs["truncated"]` says whether there were more rows. Errors as `Query.run`.
     """
     return Query(sql, place, Limits(rows=max_rows, size=None, seconds=timeout, memory=2 * 2**30)).run()
 

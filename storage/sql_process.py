@@ -15,12 +15,9 @@ _ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker left behind.
+    """What a worker left behind: an Arrow stream, how it says it ended, and its exit status, -n if signal n ended it.
 
-    Attributes:
-        rows: an Arrow stream; whole only if `outcome` says that it did not fail.
-        outcome: how the worker says it ended; empty if it was ended before it could.
-        code: exit status, the negative number of a signal if one ended it.
+    `rows` is whole only if `outcome` says that it did not fail; that is empty if it was ended before it could say so.
     """
 
     rows: bytes

@@ -15,14 +15,10 @@ _HAS_BARS = ("fetched", "ok")
 
 
 def add_ticker(lake: Lake, ticker: str, source: str = "", *, now: datetime) -> Added:
-    """Make a ticker's row, with the status `added`: its first run fetches, trains and forecasts it.
+    """Make a ticker's row, of status `added`: its first run fetches, trains and forecasts it. Returns what was done.
 
-    Args:
-        source: where its bars are to come from; empty: the first run decides.
-        now: time of the row, aware.
-
-    Returns:
-        What was done; a ticker that is there is kept as it is, unless another source is asked for.
+    A ticker that is there is kept as it is, unless another source is asked for; empty: the first run decides. `now` is
+    aware.
 
     Raises:
         InvalidTicker: no usable name. SourceIsFixed: it has bars of another source. Nothing was written.

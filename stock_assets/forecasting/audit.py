@@ -51,14 +51,9 @@ def audit(
     compute: Compute = compute_features,
     progress: Progress = quiet,
 ) -> pd.DataFrame:
-    """Examine features, splits and every model's stored fits.
+    """Examine features, splits and every model's stored fits; gives the frame of table `audit`.
 
-    Args:
-        fits: model → its stored fits; the first one is named in the table: the final fit.
-        audited_at: now, aware.
-
-    Returns:
-        Frame of table `audit`.
+    The first of a model's fits is named in the table: the final one. `audited_at` is now, aware.
     """
     places = cuts(subject.prices)
     rows: list[tuple[str, str | None, Examination]] = [

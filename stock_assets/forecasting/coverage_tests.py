@@ -37,12 +37,9 @@ def kupiec(hits: int, n: int, coverage: float) -> float:
 def christoffersen(is_missed: ArrayLike) -> float:
     """p-value that a miss is as likely after a miss as after a hit (Christoffersen 1998, Int. Economic Review 39, 3.2).
 
-    Args:
-        is_missed: whether each outcome lay outside, in order of time, shape (n,).
-
-    Returns:
-        p-value of the likelihood ratio of a first-order Markov chain against independence; NaN where there is nothing
-        to compare: no miss, or no hit, among the outcomes that have one before them or among those that have one after.
+    By the likelihood ratio of a first-order Markov chain against independence, of misses in order of time, shape (n,).
+    NaN where there is nothing to compare: no miss, or no hit, among the outcomes that have one before them or among
+    those that have one after.
     """
     missed: NDArray[np.bool_] = np.asarray(is_missed, dtype=bool)
     before, after = missed[:-1], missed[1:]

@@ -35,15 +35,10 @@ _NAMES = [feature.name for feature in FEATURES]
 
 
 def measure_drift(features: pd.DataFrame, *, checked_at: datetime) -> pd.DataFrame:
-    """Compare each ticker's newest sessions with those before, all tickers in one pass.
+    """Rows of table `drift`: each ticker's newest sessions beside those before, all tickers in one pass.
 
-    Args:
-        features: rows of table `features`, any number of tickers.
-        checked_at: now, aware.
-
-    Returns:
-        Rows of table `drift`, one per ticker and feature. A ticker with fewer than `MIN_REFERENCE` + `CURRENT` sessions
-        has none.
+    Takes rows of table `features`. A ticker with fewer than `MIN_REFERENCE` + `CURRENT` sessions has none. `checked_at`
+    is now, aware.
     """
     groups: dict[int, list[pd.DataFrame]] = {}
     for _, own in features.sort_values("session").groupby("ticker"):

@@ -93,11 +93,8 @@ def sharpe_se(log_returns: Floats) -> float:
 def deflated_sharpe(log_returns: Floats, *, trials: int, variance: float) -> float:
     """Probability that the true Sharpe ratio is above what the best of several worthless models would show by luck.
 
-    Bailey & López de Prado (2014), Journal of Portfolio Management 40(5), eq. 1 and 2.
-
-    Args:
-        log_returns: of the model looked at, shape (n,).
-        variance: of the Sharpe ratios (per session) of the models tried.
+    Bailey & López de Prado (2014), Journal of Portfolio Management 40(5), eq. 1 and 2. `variance` is that of the Sharpe
+    ratios (per session) of the models tried.
     """
     from scipy.special import ndtr, ndtri
 
@@ -137,15 +134,10 @@ def open_to_open(prices: pd.DataFrame) -> "pd.Series[float]":
 
 
 def economics(predictions: pd.DataFrame, prices: pd.DataFrame, *, ticker: str, trials: int) -> pd.DataFrame:
-    """Trade every model's walk-forward and live forecasts.
+    """Frame of table `economics`: every model's walk-forward and live forecasts, traded.
 
-    Args:
-        predictions: the ticker's rows of table `predictions`; a session between the first and the last that a model did
-            not predict is spent flat.
-        trials: models tried, present or not, for the deflated Sharpe ratio.
-
-    Returns:
-        Frame of table `economics`: one row for each model and scheme with at least one session whose outcome is known.
+    One row for each model and scheme with at least one session whose outcome is known. A session between the first and
+    the last that a model did not predict is spent flat. `trials` counts the models tried, present or not.
     """
     earned = open_to_open(prices)
     per_year = _sessions_per_year(earned.index)

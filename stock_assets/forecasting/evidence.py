@@ -13,16 +13,13 @@ from stock_assets.forecasting.models import discover
 def outdated_backtests(
     versions: Mapping[str, str], folds: pd.DataFrame, *, tuned: Collection[str], ticker: str, store: ArtifactStore
 ) -> dict[str, str]:
-    """The models whose backtest says nothing of their final fit: its code, features or settings have changed since.
+    """The models whose backtest says nothing of their final fit → what differs: its code, features or settings.
 
     Args:
         versions: version of each model's final fit.
         folds: the ticker's rows of table `backtest_folds`. All of a model are of one backtest, so the newest tells.
         tuned: models whose settings have been searched: a search gives every fit what its own training window says, so
             the settings that it chooses may differ.
-
-    Returns:
-        Model → what differs, as part of a sentence. A model without a backtest is not among them.
     """
     newest = folds.sort_values("test_start").groupby("model")["model_version"].last()
     found = {}

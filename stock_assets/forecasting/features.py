@@ -106,15 +106,10 @@ FEATURES: tuple[Feature, ...] = (
 
 
 def features_sql(source: str) -> str:
-    """The one SELECT that computes table `features` from bars.
+    """The one SELECT that computes table `features` from bars: a row per ticker and session after the first `WARM_UP`.
 
-    Args:
-        source: a relation DuckDB can read, with the columns of table `prices` used by the formulas: a registered name,
-            or `read_parquet(…)` of a path this program chose. It becomes part of the SQL text: never pass user input.
-
-    Returns:
-        SQL that gives the columns of table `features`, one row per ticker and session after the first `WARM_UP`, in no
-        particular order.
+    `source` is a relation DuckDB can read, with the columns of table `prices` used by the formulas: a registered name,
+    or `read_parquet(…)` of a path this program chose. It becomes part of the SQL text: never pass user input.
     """
     columns = ",\n    ".join(f"{feature.formula} AS {feature.name}" for feature in FEATURES)
     lengths = sorted({int(n) for feature in FEATURES for n in re.findall(r"\blast_(\d+)\b", feature.formula)})
@@ -161,14 +156,10 @@ def features_version() -> str:
 
 
 def compute_features(prices: pd.DataFrame) -> pd.DataFrame:
-    """Compute the features of all tickers in one pass.
+    """Frame of table `features`, ordered by ticker and session, of all tickers in one pass.
 
-    Args:
-        prices: rows of table `prices`, one or many tickers, in any order. Prices are positive.
-
-    Returns:
-        Frame of table `features`, ordered by ticker and session. A ticker with no more than `WARM_UP` sessions has no
-        row; the others are unaffected.
+    Takes rows of table `prices`, in any order; prices are positive. A ticker with no more than `WARM_UP` sessions has
+    no row; the others are unaffected.
 
     Raises:
         TooFewRows: no ticker has a row; names each with its number of sessions.

@@ -19,11 +19,7 @@ _RECOMPUTED = 5  # sessions of each ticker: a leak shows in nearly every row, so
 
 
 def check_features(features: pd.DataFrame, prices: pd.DataFrame) -> dict[str, list[Finding]]:
-    """Check features against the prices they came from.
-
-    Args:
-        features: rows of table `features`, of one or many tickers.
-        prices: their rows of table `prices`; a ticker is checked if it is here.
+    """Check features, of one or many tickers, against the prices they came from; a ticker is checked if it has prices.
 
     Returns:
         Ticker → one finding per rule that is broken: every value is finite; there is exactly one row per session after

@@ -104,16 +104,10 @@ def _last_said(forecasts: pd.DataFrame, existing: pd.DataFrame) -> pd.DataFrame:
 def score_forecasts(
     forecasts: pd.DataFrame, prices: pd.DataFrame, existing: pd.DataFrame, *, scored_at: datetime
 ) -> pd.DataFrame:
-    """Score the forecasts whose target session has a bar.
+    """Rows of table `forecast_scores` that are new, or that a corrected bar makes different from the newest one.
 
     A ticker that did not trade in the session that was forecast gets no score: its next bar answers another question.
-
-    Args:
-        prices: rows of table `prices`, one vintage per ticker.
-        scored_at: when this is written, aware.
-
-    Returns:
-        Rows of table `forecast_scores` that are new, or that a corrected bar makes different from the newest one.
+    `prices` has one vintage per ticker; `scored_at` is when this is written, aware.
     """
     adjusted = prices[["ticker", "session", "adj_close"]]
     known = forecasts.merge(

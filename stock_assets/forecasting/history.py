@@ -7,12 +7,10 @@ from stock_assets.forecasting.features import FEATURES
 
 
 def build_history(prices: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    """Join one ticker's `prices` and `features` on session.
+    """One ticker's `prices` with its `features`, joined on session, in ascending order on a fresh RangeIndex.
 
-    Returns:
-        All sessions of `prices` in ascending order on a fresh RangeIndex, with its columns, those of `features` (NaN in
-        the warm-up rows that have none), `log_return` (natural log return of adj_close from the session before; NaN in
-        the first row) and `target_log_return` (the same one row later; NaN in the last row).
+    Added are `log_return` (natural log return of adj_close from the session before; NaN in the first row) and
+    `target_log_return` (the same one row later; NaN in the last row). Features are NaN in warm-up rows that have none.
     """
     bars = prices.sort_values("session", ignore_index=True)
     inputs = features.drop(columns=["ticker", "target_session", "target_log_return"], errors="ignore")
@@ -22,17 +20,10 @@ def build_history(prices: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
 
 
 def training_window(history: pd.DataFrame, first: int, last: int, *, lead: int) -> pd.DataFrame:
-    """What a fit may look at: the rows it learns from, and the bars of `lead` sessions before as inputs.
+    """What a fit may look at: rows `first` to `last`, and the bars of `lead` sessions before, on a fresh RangeIndex.
 
     Those have no features, as the warm-up at the beginning of a history has none: a model that learns from every
-    complete row would otherwise learn from them, too.
-
-    Args:
-        first: position of the first row to learn from, at least `lead`.
-        lead: sessions of inputs before the first label.
-
-    Returns:
-        Rows `first` − `lead` to `last` on a fresh RangeIndex.
+    complete row would otherwise learn from them, too. `first` is at least `lead`.
     """
     window = history.iloc[first - lead : last + 1].reset_index(drop=True)
     names = [feature.name for feature in FEATURES if feature.name in window]

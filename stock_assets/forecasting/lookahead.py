@@ -26,12 +26,9 @@ NETWORK_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Examination:
-    """What one examination found.
+    """What one examination found, as in table `audit`; `statistic` is NaN where there is no number.
 
-    Attributes:
-        name: what was looked at, as in table `audit`.
-        statistic: what was measured; NaN where there is no number.
-        kind: proof (must hold) or flag (too good to be believed without proof).
+    A proof must hold; a flag is raised by what is too good to be believed without proof.
     """
 
     name: str

@@ -22,11 +22,7 @@ _SUMS = ["n", "adjusted", "squared", "squared_naive"]
 
 
 def session_sums(predictions: pd.DataFrame, evaluation: pd.DataFrame) -> pd.DataFrame:
-    """Reduce some tickers to what pooling needs.
-
-    Args:
-        predictions: their rows of table `predictions`, all models.
-        evaluation: rows of table `evaluation`: what was left out there is left out here.
+    """Reduce some tickers' predictions to what pooling needs; what `evaluation` left out is left out here.
 
     Returns:
         One row per scheme, role, model and target session: the number of rows and the sums of the Clark–West adjusted
@@ -45,15 +41,10 @@ def session_sums(predictions: pd.DataFrame, evaluation: pd.DataFrame) -> pd.Data
 
 
 def pool(sums: Iterable[pd.DataFrame], evaluation: pd.DataFrame, *, evaluated_at: datetime) -> pd.DataFrame:
-    """Score every model over all tickers.
+    """Frame of table `pooled_evaluation`, typed also where it is empty: every model over all tickers.
 
-    Args:
-        sums: from `session_sums`, each ticker in one of them; read one after the other.
-        evaluation: rows of table `evaluation` of all tickers.
-        evaluated_at: now, aware.
-
-    Returns:
-        Frame of table `pooled_evaluation`, typed also where it is empty.
+    Each ticker is in one of `sums`, from `session_sums`, which are read one after the other; `evaluation` has the rows
+    of all tickers. `evaluated_at` is now, aware.
     """
     total = pd.DataFrame(columns=[*_DAY, *_SUMS])
     for part in sums:
@@ -119,13 +110,8 @@ def clustered_mean_test(sums: ArrayLike, counts: ArrayLike) -> tuple[float, floa
     1986, Biometrika 73; with the small-sample factor of Cameron & Miller 2015, Journal of Human Resources 50). Of the
     adjusted differences of Clark & West (2007), over a panel, it is their test pooled.
 
-    Args:
-        sums: sum of the values of each cluster, shape (G,).
-        counts: how many there are, shape (G,).
-
-    Returns:
-        t statistic and one-sided p-value from Student's t with G − 1 degrees of freedom; NaN where there are fewer than
-        two clusters or no variation.
+    Takes sums and counts of the clusters, shape (G,). Gives the t statistic and the one-sided p-value from Student's t
+    with G − 1 degrees of freedom; NaN where there are fewer than two clusters or no variation.
     """
     from scipy.special import stdtr
 
@@ -144,10 +130,7 @@ def is_discovery(p_values: "pd.Series[float]", *, level: float = LEVEL) -> "pd.S
     """Which tests reject when the expected share of false ones among those that do is to stay below `level`.
 
     Benjamini & Hochberg (1995), Journal of the Royal Statistical Society B 57. View `discoveries` is the same in SQL.
-
-    Args:
-        p_values: one a ticker. NaN counts as a test that was made and found nothing.
-        level: of the false discovery rate.
+    NaN counts as a test that was made and found nothing.
     """
     from scipy.stats import false_discovery_control
 

@@ -25,16 +25,10 @@ Test = Literal["clark_west", "diebold_mariano"]
 
 
 def minimum_detectable_skill(n: int, *, test: Test = "clark_west", level: float = LEVEL, power: float = POWER) -> float:
-    """Least true skill of a model that a one-sided test over `n` rows finds with the given chance.
+    """Least true skill, 1 − RMSE / RMSE of the random walk, that a one-sided test over `n` ≥ 1 rows finds so often.
 
-    It is a best case: the model knows the conditional mean. One with estimated parameters needs more.
-
-    Args:
-        n: rows, at least 1.
-        test: which test; the one that promotes is Clark–West.
-
-    Returns:
-        Skill as 1 − RMSE / RMSE of the random walk; NaN where no skill below 1 would be found so often.
+    It is a best case: the model knows the conditional mean. One with estimated parameters needs more. NaN where no
+    skill below 1 would be found. The test that promotes is Clark–West.
     """
     from scipy.special import ndtri
 

@@ -29,12 +29,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class KnownBars:
-    """A ticker's bars as they were known at some moment.
-
-    Attributes:
-        prices: rows of table `prices` as that moment's bars make them.
-        fetched: the rows of `raw_prices` they come from, one per session, in the same order.
-    """
+    """A ticker's `prices` as known at some moment, and the rows of `raw_prices` they come from, in the same order."""
 
     prices: pd.DataFrame
     fetched: pd.DataFrame
@@ -42,11 +37,9 @@ class KnownBars:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A forecast made again.
+    """A forecast made again: numbers by name, `then` and `again`.
 
-    Attributes:
-        numbers: index number's name, columns `then` and `again`.
-        tolerance: largest difference that counts as the same; 0 for a model that is deterministic to the last bit.
+    `tolerance` is the largest difference that counts as the same; 0 for a model that is deterministic to the last bit.
     """
 
     numbers: pd.DataFrame

@@ -107,14 +107,10 @@ def replicate(
     fast: bool = False,
     progress: Progress = quiet,
 ) -> Replication:
-    """Run the protocol on one ticker's bars.
+    """Run the protocol on one ticker's bars, for models among `PUBLISHED`.
 
     All sessions are divided 80/10/10, so that of 1,256 the last 126 are scored, for every model the same ones; one
-    session is purged at each boundary. Models learn from the first 80 % alone.
-
-    Args:
-        now: clock, aware; asked when a fit ends.
-        models: names among `PUBLISHED`.
+    session is purged at each boundary. Models learn from the first 80 % alone. `now` is a clock, aware.
 
     Raises:
         TooFewRows: too few bars for the split or for a model.

@@ -84,9 +84,7 @@ def upper_band(reference_errors: ArrayLike) -> float:
     """Mean squared standardised error that `LIVE_ROWS` rows stay below with probability `BAND` if nothing has changed.
 
     Means of resampled blocks of consecutive errors (moving-block bootstrap: Künsch 1989, Annals of Statistics 17).
-
-    Args:
-        reference_errors: squared errors over forecast variance, in time order, shape (m,), m ≥ `MIN_REFERENCE`.
+    Takes squared errors over forecast variance, in time order, shape (m,), m ≥ `MIN_REFERENCE`.
     """
     errors = np.asarray(reference_errors, dtype=float)
     rng = np.random.default_rng(_SEED)

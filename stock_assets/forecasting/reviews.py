@@ -20,12 +20,9 @@ COVERAGE = 90
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rule says about one model.
+    """What the rule says about one model on its `n` walk-forward rows; RMSEs are of the close.
 
     Attributes:
-        n: walk-forward rows.
-        rmse: of the close.
-        rmse_random_walk: on the same rows.
         p_value: one-sided Clark–West, adjusted by Holm over the family; NaN where it cannot be computed.
         family: models the adjustment counts.
         obstacles: what stands against it, each a part of a sentence; none if it passes.
@@ -70,16 +67,13 @@ def review(
     promotable: Collection[str],
     outdated: Mapping[str, str] | None = None,
 ) -> dict[str, Verdict]:
-    """Judge every promotable model that has walk-forward rows.
+    """Verdicts on every promotable model that has walk-forward rows, lowest RMSE first.
 
     Args:
         evaluation, calibration, audit: one ticker's rows of the tables of those names.
         versions: version of each model's final fit.
         promotable: every model that may be promoted, scored today or not: the family of the Holm adjustment.
         outdated: models whose walk-forward rows are not about their final fit → what differs (`outdated_backtests`).
-
-    Returns:
-        Verdicts by model, lowest RMSE first.
     """
     scored = walk_forward_rows(evaluation)
     candidates = scored[scored.index.isin(promotable) & (scored.index != BENCHMARK)].sort_values("rmse")

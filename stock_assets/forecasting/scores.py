@@ -35,12 +35,7 @@ _NUMBERS = ["actual", "naive", *_RETURNS, *_QUANTILES]
 
 @dataclass(frozen=True)
 class Scored:
-    """What one model said about n sessions and what happened, in time order.
-
-    Attributes:
-        sessions: target sessions, shape (n,).
-        numbers: the columns of `predictions` that scores are made of, shape (columns, n).
-    """
+    """What one model said about n sessions, in time order, and what happened: `_NUMBERS`, shape (columns, n)."""
 
     sessions: NDArray[np.datetime64]
     numbers: Floats
@@ -112,13 +107,11 @@ def rows_version(models: Mapping[str, Scored]) -> str:
 
 
 def resampled_scores(models: Mapping[str, Scored]) -> dict[str, dict[str, float]]:
-    """Interval of skill and confidence set of the models of one scheme and role.
+    """Interval of skill and confidence set of the models of one scheme and role: by model, the columns `RESAMPLED`.
 
     Models on the same sessions share the same resamples. The confidence set is over those on the random walk's sessions
-    (all, except of live rows), by squared error of log returns.
-
-    Returns:
-        By model, the columns `RESAMPLED`; NaN where there are too few rows, or nothing to compare with.
+    (all, except of live rows), by squared error of log returns. NaN where there are too few rows, or nothing to
+    compare.
     """
     alike: dict[bytes, list[str]] = {}
     for name in sorted(models):

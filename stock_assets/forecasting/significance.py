@@ -23,21 +23,15 @@ Alternative = Literal["two-sided", "less", "greater"]
 
 
 def clark_west(actual: ArrayLike, predicted: ArrayLike, *, horizon: int = 1) -> float:
-    """One-sided p-value that a model predicts better than the random walk it nests.
+    """One-sided p-value that a model predicts better than the random walk it nests, which predicts zero.
 
     The estimated parameters of a model add noise to its forecasts, which makes it lose to the nested benchmark even if
     its signal is real; the test takes that noise out of the difference of squared errors (Clark & West 2007, Journal of
     Econometrics 138, eq. 3.1). With a benchmark of zero the adjusted difference is 2 · actual · predicted.
 
-    Args:
-        actual: log returns, shape (n,).
-        predicted: predicted log returns, shape (n,). The benchmark predicts zero.
-        horizon: steps ahead; errors of longer horizons overlap, so horizon − 1 lags enter the variance (Newey & West
-            1987, Bartlett weights).
-
-    Returns:
-        p-value from Student's t with n − 1 degrees of freedom (a little above the normal's of the paper, and sane for a
-        handful of rows); NaN if it cannot be computed.
+    Takes log returns, shape (n,). Errors of more than one step ahead overlap, so horizon − 1 lags enter the variance
+    (Newey & West 1987, Bartlett weights). By Student's t with n − 1 degrees of freedom (a little above the normal's of
+    the paper, and sane for a handful of rows); NaN if it cannot be computed.
     """
     actual, predicted = aligned(actual=actual, predicted=predicted)
     _check_horizon(horizon, len(actual))
@@ -60,16 +54,14 @@ def diebold_mariano(
     """p-value of equal accuracy of two forecasts of the same rows, from their errors, with the small-sample correction.
 
     Diebold & Mariano (1995), Journal of Business & Economic Statistics 13; Harvey, Leybourne & Newbold (1997),
-    International Journal of Forecasting 13. Same conventions as R's `forecast::dm.test`.
+    International Journal of Forecasting 13. Same conventions as R's `forecast::dm.test`. By Student's t with n − 1
+    degrees of freedom; NaN if it cannot be computed.
 
     Args:
         horizon: steps ahead; horizon − 1 autocovariances enter the variance, with Bartlett weights where the plain sum
             is not positive.
         power: of the absolute error that is the loss.
         alternative: `greater` means that the second forecast is more accurate, `less` that it is less accurate.
-
-    Returns:
-        p-value from Student's t with n − 1 degrees of freedom; NaN if it cannot be computed.
     """
     error_1, error_2 = aligned(error_1=error_1, error_2=error_2)
     _check_horizon(horizon, len(error_1))

@@ -20,11 +20,9 @@ LIVE = "live"
 
 
 def holdout_splits(features: pd.DataFrame) -> pd.DataFrame:
-    """Split one ticker's rows of table `features` 80/10/10 by session.
+    """Split one ticker's rows of table `features` 80/10/10 by session: frame of table `splits`, fold `holdout`.
 
-    Returns:
-        Frame of table `splits`, one row per row of `features`, ordered by session, fold `holdout`. The shares are of
-        the labelled rows; rows without a label (the newest) are live.
+    The shares are of the labelled rows; rows without a label (the newest) are live.
 
     Raises:
         TooFewRows: fewer than `MIN_TRAIN` rows would be left to learn from; names the ticker and both numbers.
@@ -66,13 +64,12 @@ def roles(splits: pd.DataFrame, fold: str = HOLDOUT) -> "pd.Series[str]":
 
 
 def check_splits(splits: pd.DataFrame, features: pd.DataFrame) -> list[Finding]:
-    """Check one ticker's splits, of any number of folds, against the features they divide.
+    """Check one ticker's splits against the features they divide: one finding per fold and rule that is broken.
 
-    Returns:
-        One finding per fold and rule that is broken. Disjoint: no session twice in a fold. Ordered: train before
-        validation before test before live. Purged: no label ends in a session of a later role (purged rows aside).
-        Complete: every session of `features` from the fold's first to its last has a role, and rows without a label
-        are live. (A live row may have got its label since the split was made.)
+    Disjoint: no session twice in a fold. Ordered: train before validation before test before live. Purged: no label
+    ends in a session of a later role (purged rows aside). Complete: every session of `features` from the fold's first
+    to its last has a role, and rows without a label are live. (A live row may have got its label since the split was
+    made.)
     """
     rows = features.sort_values("session", ignore_index=True)
     findings = []

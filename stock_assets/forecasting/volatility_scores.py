@@ -17,13 +17,11 @@ _LAGS = 22
 
 
 def score_volatility(history: pd.DataFrame, *, ticker: str) -> pd.DataFrame:
-    """Score every method on the same sessions of one ticker's whole history (`build_history`).
+    """Frame of table `volatility`: every method on the same sessions of one ticker's whole history (`build_history`).
 
-    Returns:
-        Frame of table `volatility`, a row per method. QLIKE is against the range-based variance of the target session,
-        which is less noisy than its squared return (Patton 2011, Journal of Econometrics 160). The p-value is that of
-        Diebold and Mariano's test that the method's loss is lower than that of the variance of all earlier returns,
-        with a month of lags in its variance.
+    QLIKE is against the range-based variance of the target session, which is less noisy than its squared return (Patton
+    2011, Journal of Econometrics 160). The p-value is that of Diebold and Mariano's test that the method's loss is
+    lower than that of the variance of all earlier returns, with a month of lags in its variance.
 
     Raises:
         TooFewRows: there is no session to score after the warm-up.

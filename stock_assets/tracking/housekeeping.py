@@ -34,13 +34,12 @@ class Unreferenced:
 def unreferenced(
     store: TrackingStore, *, linked: Collection[str], fits: Collection[Version], before: datetime
 ) -> list[Unreferenced]:
-    """The runs that ended before a moment and that no table, registered version or remaining child refers to.
+    """The runs that ended before a moment (aware) and that no table, registered version or remaining child refers to.
 
     Args:
         store: looked at only where it is the home's own and has been laid out.
         linked: MLflow runs that tables name.
         fits: fits that are stored in a table or needed by one.
-        before: what ended later stays (aware).
 
     Raises:
         TrackingUnavailable: the store cannot be read.

@@ -112,10 +112,7 @@ def repair(instance: dg.DagsterInstance, store: TrackingStore) -> Sequence[str]:
     """End every parent whose Dagster run has ended, however that came about, with all its unfinished children.
 
     Call it after a run, at the start of a command, and at each tick of a sensor. It costs a look into a folder where
-    nothing is to be done.
-
-    Returns:
-        The Dagster runs whose parents were ended.
+    nothing is to be done. Returns the Dagster runs whose parents were ended.
 
     Raises:
         TrackingUnavailable: MLflow cannot be reached; the next call tries again.
