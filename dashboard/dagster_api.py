@@ -1,12 +1,4 @@
-"""Asking Dagster: GraphQL over HTTP, and the five ways in which that can go wrong.
-
-StockAssetsError
-├── DagsterNotRunning   nobody answers at the address
-├── DagsterTooSlow      somebody does, but not in time
-├── NotOurDagster       somebody does, but not a Dagster that has this project loaded, for this home
-├── AccessDenied        it asks for a password, or for another one
-└── RefusedByDagster    it understood, and refused
-"""
+"""Asking Dagster: GraphQL over HTTP, and the five ways in which that can go wrong."""
 
 from collections.abc import Mapping
 from functools import cached_property

@@ -122,16 +122,15 @@ class Runs:
 
     def under_way(self) -> list[Run]:
         """Runs that are queued, started or stopping, with their steps, newest first."""
-        return self._many({"statuses": UNFINISHED}, limit=None, more="...Steps", fragments=_STEPS)
+        return self._many({"statuses": UNFINISHED}, limit=None, with_steps=True)
 
     def newest(self, limit: int = 20, *, failed_only: bool = False) -> list[Run]:
         """The runs requested last, newest first, without their steps."""
-        return self._many({"statuses": ["FAILURE"]} if failed_only else {}, limit=limit)
+        return self._many({"statuses": ["FAILURE"]} if failed_only else {}, limit=limit, with_steps=False)
 
-    def _many(
-        self, which: Mapping[str, object], *, limit: int | None, more: str = "", fragments: str = ""
-    ) -> list[Run]:
-        answer = self._api.ask(f"{_MANY_RUNS % more}{_FACTS}{fragments}", filter=which, limit=limit)["runsOrError"]
+    def _many(self, which: Mapping[str, object], *, limit: int | None, with_steps: bool) -> list[Run]:
+        query = f"{_MANY_RUNS % ('...Steps' if with_steps else '')}{_FACTS}{_STEPS if with_steps else ''}"
+        answer = self._api.ask(query, filter=which, limit=limit)["runsOrError"]
         if answer["__typename"] != "Runs":
             raise RefusedByDagster(f"Dagster lists no runs: {answer.get('message')}", cure="see its log")
         return [self._read(run) for run in answer["results"]]

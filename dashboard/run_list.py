@@ -25,25 +25,22 @@ JOBS = {
     "__ASSET_JOB": "chosen assets",
 }
 _MARKS = {"SUCCESS": ("✓", UP), "FAILURE": ("✗", DOWN), "CANCELED": ("■", NEUTRAL)}
+_WORDS = {
+    **dict.fromkeys(("QUEUED", "NOT_STARTED", "MANAGED"), "in the queue"),
+    **{"STARTING": "starting", "CANCELING": "stopping", "CANCELED": "stopped"},
+}
 _DONE_IN_PART = ("!", DOWN)
 
 
 def describe(run: Run) -> str:
     """How a run fares, in one line: `7 of 19 steps · model/xgboost`, `done in 38 s, 2 tickers failed`, `failed: …`."""
-    match run.status:
-        case "QUEUED" | "NOT_STARTED" | "MANAGED":
-            return "in the queue"
-        case "STARTING":
-            return "starting"
-        case "CANCELING":
-            return "stopping"
-        case "SUCCESS":
-            failed = f", {run.n_failed} ticker{'s' if run.n_failed > 1 else ''} failed" if run.n_failed else ""
-            return f"done {_took(run)}".rstrip() + failed
-        case "CANCELED":
-            return "stopped"
-        case "FAILURE":
-            return f"failed: {run.reason}"
+    if run.status in _WORDS:
+        return _WORDS[run.status]
+    if run.status == "FAILURE":
+        return f"failed: {run.reason}"
+    if run.status == "SUCCESS":
+        failed = f", {run.n_failed} ticker{'s' if run.n_failed > 1 else ''} failed" if run.n_failed else ""
+        return f"done {_took(run)}".rstrip() + failed
     steps = f"{run.steps_done} of {run.steps} steps"
     return f"{steps} · {', '.join(run.running)}" if run.running else steps
 

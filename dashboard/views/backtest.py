@@ -7,10 +7,8 @@ import panel as pn
 from panel.viewable import Viewable
 
 from dashboard import words
+from dashboard.charts.backtest import Closes, Errors, Gains, GroupedBars, Residuals
 from dashboard.charts.base import Key, describe, pane
-from dashboard.charts.closes import Closes
-from dashboard.charts.errors import Errors, Gains, Residuals
-from dashboard.charts.grouped_bars import GroupedBars
 from dashboard.parts import Notice, Text, card
 from dashboard.selection import Control, Selection
 from dashboard.store import Snapshot

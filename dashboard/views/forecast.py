@@ -8,8 +8,7 @@ from panel.viewable import Viewable
 
 from dashboard import words
 from dashboard.charts.base import describe, pane
-from dashboard.charts.candles import Candles
-from dashboard.charts.intervals import Intervals
+from dashboard.charts.forecast import Candles, Intervals
 from dashboard.parts import Text, card, side_by_side
 from dashboard.selection import Control, Selection
 from dashboard.store import Snapshot

@@ -9,7 +9,7 @@ from panel.viewable import Viewable
 
 from dashboard import run_list
 from dashboard.charts.base import describe, pane
-from dashboard.charts.drift import DriftBars, DriftShare
+from dashboard.charts.health import DriftBars, DriftShare
 from dashboard.parts import Feed, Notice, Text, card, link, side_by_side
 from dashboard.selection import Control, Selection
 from dashboard.store import Snapshot

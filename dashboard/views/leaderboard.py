@@ -9,7 +9,7 @@ from panel.viewable import Viewable
 
 from dashboard import words
 from dashboard.charts.base import describe, pane
-from dashboard.charts.forest import Forest
+from dashboard.charts.leaderboard import Forest
 from dashboard.parts import Text, card, download, side_by_side
 from dashboard.selection import Selection
 from dashboard.store import Snapshot

@@ -6,8 +6,7 @@ from panel.viewable import Viewable
 
 from dashboard import words
 from dashboard.charts.base import Key, describe, pane
-from dashboard.charts.calibration import Calibration
-from dashboard.charts.live import Rolling, Track
+from dashboard.charts.track_record import Calibration, Rolling, Track
 from dashboard.parts import Notice, Text, card, download
 from dashboard.selection import Control, Selection
 from dashboard.store import Snapshot

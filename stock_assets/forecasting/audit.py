@@ -4,7 +4,7 @@ A flag is no verdict: real skill raises it, too. It blocks promotion until the p
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -203,20 +203,10 @@ def _check(row: "pd.Series[Any]") -> str:
 
 
 def _table(rows: Iterable[tuple[str, str | None, Examination]], ticker: str, audited_at: datetime) -> pd.DataFrame:
+    at = pd.Timestamp(audited_at).tz_convert("UTC")
     frame = pd.DataFrame(
         [
-            {
-                "ticker": ticker,
-                "subject": subject,
-                "name": finding.name,
-                "kind": finding.kind,
-                "passed": finding.passed,
-                "statistic": finding.statistic,
-                "limit": finding.limit,
-                "message": finding.message,
-                "model_version": version,
-                "audited_at": pd.Timestamp(audited_at).tz_convert("UTC"),
-            }
+            {"ticker": ticker, "subject": subject, **asdict(finding), "model_version": version, "audited_at": at}
             for subject, version, finding in rows
         ]
     )

@@ -20,6 +20,8 @@ Compute = Callable[[pd.DataFrame], pd.DataFrame]
 _SHARES = (0.5, 0.85)
 """Where the history is cut, and once more before its last session: a leak of one session shows in every cut."""
 _SHOCK = 0.05
+_WAYS = {"truncated": "from bars that end there", "perturbed": "when later bars are different"}
+"""How the bars after a cut are changed: field of `Cut`, and in words."""
 NETWORK_TOLERANCE = 1e-6
 """How far two predictions of one network may differ in log returns (4e-9 was measured): kernels add in any order."""
 
@@ -71,18 +73,16 @@ def examine_features(
 ) -> list[Examination]:
     """Prove that every stored feature up to each cut is the same, to the last bit, without the future."""
     names = [feature.name for feature in FEATURES]
-    return [
-        _features_finding("features_truncated", "from bars that end there", features, names, places, compute),
-        _features_finding("features_perturbed", "when later bars are different", features, names, places, compute),
-    ]
+    return [_features_finding(way, features, names, places, compute) for way in _WAYS]
 
 
 def _features_finding(
-    name: str, how: str, stored: pd.DataFrame, names: list[str], places: Sequence[Cut], compute: Compute
+    way: str, stored: pd.DataFrame, names: list[str], places: Sequence[Cut], compute: Compute
 ) -> Examination:
+    name, how = f"features_{way}", _WAYS[way]
     changed: dict[str, float] = {}
     for place in places:
-        again = compute(place.truncated if name == "features_truncated" else place.perturbed)
+        again = compute(getattr(place, way))
         for column, difference in _differences(stored, again, place.session, names).items():
             changed[column] = max(changed.get(column, 0.0), difference)
     largest = max(changed.values(), default=0.0)
@@ -98,31 +98,27 @@ def examine_predictions(
     fits: Iterable[StoredModel], history: pd.DataFrame, places: Sequence[Cut], *, compute: Compute = compute_features
 ) -> list[Examination]:
     """Prove that no prediction and no interval bound of one model's fits changes when the future does."""
-    truncated = [build_history(place.truncated, compute(place.truncated)) for place in places]
-    perturbed = [build_history(place.perturbed, compute(place.perturbed)) for place in places]
-    moved = {"predictions_truncated": 0.0, "predictions_perturbed": 0.0}
-    tolerance = 0.0
+    histories = {
+        way: [build_history(getattr(place, way), compute(getattr(place, way))) for place in places] for way in _WAYS
+    }
+    moved, tolerance = dict.fromkeys(_WAYS, 0.0), 0.0
     for fit in fits:
         tolerance = tolerance_of(fit.manifest)
         full = _answers(fit, history)
-        for name, others in (("predictions_truncated", truncated), ("predictions_perturbed", perturbed)):
+        for way, others in histories.items():
             for place, other in zip(places, others, strict=True):
                 found = _differences(full, _answers(fit, other), place.session, _ANSWERS)
-                moved[name] = max([moved[name], *found.values()])
-    how = {
-        "predictions_truncated": "from bars that end there",
-        "predictions_perturbed": "when later bars are different",
-    }
+                moved[way] = max([moved[way], *found.values()])
     return [
         Examination(
-            name,
+            f"predictions_{way}",
             largest <= tolerance,
-            f"predictions and bounds of the same sessions differ by {largest:.3g} in log returns {how[name]}; "
+            f"predictions and bounds of the same sessions differ by {largest:.3g} in log returns {_WAYS[way]}; "
             f"{'within' if largest <= tolerance else 'a look into the future: beyond'} {tolerance:.0g}",
             largest,
             tolerance,
         )
-        for name, largest in moved.items()
+        for way, largest in moved.items()
     ]
 
 

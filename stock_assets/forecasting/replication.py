@@ -6,7 +6,7 @@ label where it belongs, and ours as it is by default. The random walk is on the 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 import numpy as np
@@ -178,18 +178,7 @@ class _Run:
 def _table(ours: dict[str, pd.DataFrame], models: Sequence[str]) -> pd.DataFrame:
     rows = [_scored(BENCHMARK, "benchmark", ours["default"], "tomorrow's close is today's")]
     for model in models:
-        published = PUBLISHED[model]
-        rows.append(
-            {
-                "model": model,
-                "formulation": "published",
-                "rmse": published.rmse,
-                "mae": published.mae,
-                "rmse_random_walk": published.rmse_random_walk,
-                "mae_random_walk": published.mae_random_walk,
-                "note": published.note,
-            }
-        )
+        rows.append({"model": model, "formulation": "published", **asdict(PUBLISHED[model])})
         rows.append(_scored(model, "reference", ours["reference"], "price levels, 80/10/10, label shift corrected"))
         rows.append(_scored(model, "default", ours["default"], "log returns, same rows"))
     table = pd.DataFrame(rows)

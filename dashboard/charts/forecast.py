@@ -1,4 +1,4 @@
-"""Candlesticks of the newest sessions, and the fan of the champion's intervals for the next one."""
+"""Charts of the page *Forecast*. Each is built once; `show` changes what it shows."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
 
-from dashboard.charts.base import by_session, chart, empty, set_sessions
-from dashboard.theme import ACCENT, BAND_ALPHA, DOWN, NEUTRAL, UP
+from dashboard.charts.base import by_session, chart, empty, rule, set_sessions
+from dashboard.theme import ACCENT, BAND_ALPHA, DOWN, NEUTRAL, UP, model_colours
 
-_TOOLTIPS = [
+_BAR = [
     ("session", "@label"),
     ("open", "@open{0,0.00}"),
     ("high", "@high{0,0.00}"),
@@ -19,7 +19,7 @@ _TOOLTIPS = [
 
 
 class Candles:
-    """The chart. `show` changes what it shows; the figure stays the same."""
+    """Candlesticks of the newest sessions, and the fan of the champion's intervals for the next one."""
 
     def __init__(self) -> None:
         self._bars = ColumnDataSource(_candles(pd.DataFrame(columns=["session", "open", "high", "low", "close"])))
@@ -42,7 +42,7 @@ class Candles:
             "x", 0.68, "top", "bottom", source=self._bars, fill_color="colour", line_color="colour", line_width=1
         )
         drawn.scatter("x", "y", source=self._point, size=11, color=ACCENT, line_color="white", legend_label="forecast")
-        drawn.add_tools(HoverTool(renderers=[bodies], tooltips=_TOOLTIPS))
+        drawn.add_tools(HoverTool(renderers=[bodies], tooltips=_BAR))
         drawn.legend.location = "top_left"
         drawn.legend.orientation = "horizontal"
 
@@ -93,3 +93,40 @@ def _candles(bars: pd.DataFrame) -> dict[str, Any]:
         "bottom": bars[["open", "close"]].min(axis=1).to_numpy(dtype=float),
         "colour": np.where(rises, UP, DOWN),
     }
+
+
+_THICKNESS = {95: 0.26, 90: 0.42, 80: 0.58, 50: 0.74}
+_FORECAST = [
+    ("model", "@model"),
+    ("forecast", "@predicted{0,0.00}"),
+    ("50 %", "@lower_50{0,0.00} to @upper_50{0,0.00}"),
+    ("90 %", "@lower_90{0,0.00} to @upper_90{0,0.00}"),
+]
+
+
+class Intervals:
+    """Every model's next close with its intervals, beside the random walk's answer."""
+
+    def __init__(self) -> None:
+        bounds = [f"{side}_{level}" for level in BAND_ALPHA for side in ("lower", "upper")]
+        self._columns = ["model", "predicted", *bounds]
+        self._source = empty(*self._columns, "colour")
+        self.figure = chart(height=440, y_range=[""])
+        for level, alpha in BAND_ALPHA.items():
+            place = ("model", _THICKNESS[level], f"lower_{level}", f"upper_{level}")
+            look = {"fill_color": "colour", "fill_alpha": alpha + 0.12, "line_alpha": 0}
+            bars = self.figure.hbar(*place, source=self._source, **look)
+        self.figure.add_tools(HoverTool(renderers=[bars], tooltips=_FORECAST))
+        self.figure.scatter("predicted", "model", source=self._source, size=9, color="colour", line_color="white")
+        self._walk = rule(self.figure, dimension="height")
+        self.figure.ygrid.visible = False
+
+    def show(self, forecasts: pd.DataFrame) -> None:
+        """Show one row for each model, the first on top. Takes rows of `latest_forecasts`; at least one."""
+        colours = model_colours(forecasts["model"])
+        self.figure.y_range.factors = forecasts["model"].tolist()[::-1]
+        self._source.data = {
+            **{name: forecasts[name].to_numpy() for name in self._columns},
+            "colour": [colours[model] for model in forecasts["model"]],
+        }
+        self._walk.location = float(forecasts["naive"].iloc[0])

@@ -1,4 +1,4 @@
-"""Live forecasts: closes with what a model had said of them, and its figures as of each session."""
+"""Charts of the page *Track record*. Each is built once; `show` changes what it shows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from dashboard.charts.base import by_session, chart, empty, rule, set_sessions
 from dashboard.theme import ACCENT, DOWN, NEUTRAL
 
 _COLUMNS = ("actual", "predicted", "lower_90", "upper_90")
-_TOOLTIPS = [
+_CLOSE = [
     ("session", "@label"),
     ("close", "@actual{0,0.00}"),
     ("forecast", "@predicted{0,0.00}"),
@@ -36,7 +36,7 @@ class Track:
         drawn.scatter(
             "x", "actual", source=self._misses, size=10, marker="diamond", color=DOWN, legend_label="outside"
         )  # fmt: skip
-        drawn.add_tools(HoverTool(renderers=[said], tooltips=_TOOLTIPS, mode="vline"))
+        drawn.add_tools(HoverTool(renderers=[said], tooltips=_CLOSE, mode="vline"))
         drawn.legend.location = "top_left"
         drawn.legend.orientation = "horizontal"
 
@@ -90,3 +90,43 @@ class Rolling:
         reach = 1.15 * (performance[self._column] - self._reference).abs().max() or 0.01
         self.figure.x_range.update(start=-0.5, end=len(sessions) - 0.5)
         self.figure.y_range.update(start=self._reference - reach, end=self._reference + reach)
+
+
+_NUMBERS = ("level", "coverage", "coverage_lower", "coverage_upper", "n")
+_SPREAD = 0.034  # of all models at one level: their whiskers stand beside each other, away from the next level's
+_KEPT = [
+    ("model", "@model"),
+    ("promised", "@level %"),
+    ("kept", "@coverage{0.0 %} (@coverage_lower{0.0 %} to @coverage_upper{0.0 %})"),
+    ("sessions", "@n"),
+]
+
+
+class Calibration:
+    """What intervals promise beside what they keep: coverage over level, with its own uncertainty, and the diagonal."""
+
+    def __init__(self) -> None:
+        self._source = empty("model", "colour", "x", *_NUMBERS)
+        self.figure = drawn = chart(height=440, x_range=Range1d(0.45, 1.0), y_range=Range1d(0, 1))
+        drawn.line([0, 1], [0, 1], color=NEUTRAL, line_dash="dashed", line_width=1.6)
+        drawn.segment(
+            "x", "coverage_lower", "x", "coverage_upper", source=self._source, color="colour", line_width=2, alpha=0.75
+        )
+        points = drawn.scatter("x", "coverage", source=self._source, size=8, color="colour", line_color="white")
+        drawn.add_tools(HoverTool(renderers=[points], tooltips=_KEPT))
+        drawn.xaxis.axis_label, drawn.yaxis.axis_label = "promised", "closes inside"
+        drawn.xaxis.ticker = [0.5, 0.8, 0.9, 0.95]
+        for axis in (*drawn.xaxis, *drawn.yaxis):
+            axis.formatter = NumeralTickFormatter(format="0 %")
+
+    def show(self, calibration: pd.DataFrame, colours: Mapping[str, str]) -> None:
+        """Show each model at each level. Takes rows of `calibration` of one scheme and role; at least one."""
+        models = sorted(calibration["model"].unique())
+        offsets = dict(zip(models, _SPREAD * (np.arange(len(models)) + 0.5) / len(models) - _SPREAD / 2, strict=True))
+        self._source.data = {
+            **{name: calibration[name].to_numpy() for name in ("model", *_NUMBERS)},
+            "x": (calibration["level"] / 100 + calibration["model"].map(offsets)).to_numpy(),
+            "colour": calibration["model"].map(colours).to_numpy(),
+        }
+        low = float(min(calibration["coverage_lower"].min(), 0.45))
+        self.figure.y_range.update(start=low - 0.03, end=1.01)
