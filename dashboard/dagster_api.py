@@ -60,10 +60,8 @@ class DagsterApi:
         try:
             response = self._client.post(f"{self.url}/graphql", json=body)
         except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
-            raise DagsterTooSlow(
-                f"Dagster at {self.url} did not answer within {_ANSWER_S:g} s",
-                cure="it may be busy: see the list of runs before you ask again",
-            ) from error
+            problem = f"Dagster at {self.url} did not answer within {_ANSWER_S:g} s"
+            raise DagsterTooSlow(problem, cure="it may be busy: see the list of runs before you ask again") from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             why = str(error) or type(error).__name__
             raise DagsterNotRunning(

@@ -108,9 +108,8 @@ class Page:
             return
         known = shown.get(queries.tickers)["ticker"].tolist()
         if not known:
-            raise NothingToShow(
-                "no ticker yet", cure="`stock-assets run --ticker AAPL` fetches, trains and forecasts one"
-            )
+            problem = "no ticker yet"
+            raise NothingToShow(problem, cure="`stock-assets run --ticker AAPL` fetches, trains and forecasts one")
         if selection.ticker not in known:
             raise NothingToShow(f"{selection.ticker!r} is not in the universe", cure="choose a ticker above")
 

@@ -94,9 +94,8 @@ class Pipeline:
         validate_ticker(ticker)
         selector = self.require_ours()
         if market not in self._api.ask(_KNOWN_MARKETS)["assetNodeOrError"].get("partitionKeys", ()):
-            raise UnknownPartition(
-                f"Dagster knows no market {market}", cure="ask again on the page Universe, which makes it known"
-            )
+            problem = f"Dagster knows no market {market}"
+            raise UnknownPartition(problem, cure="ask again on the page Universe, which makes it known")
         self._require_free(ticker, market)
         params = {
             "selector": {**selector, "pipelineName": job},
@@ -151,10 +150,8 @@ class Pipeline:
             elif loaded["__typename"] == "PythonError":
                 problems.append(f"{entry['name']} failed to load: {loaded['message'].strip().partition(chr(10))[0]}")
         why = "; ".join(problems) or "no code location has the job `lineage`"
-        raise NotOurDagster(
-            f"Dagster at {self._api.url} does not have this project loaded: {why}",
-            cure="wait a moment, or see its page Deployment",
-        )
+        problem = f"Dagster at {self._api.url} does not have this project loaded: {why}"
+        raise NotOurDagster(problem, cure="wait a moment, or see its page Deployment")
 
 
 def _require(answer: Mapping[str, Any], typename: str, what: str) -> Mapping[str, Any]:

@@ -61,9 +61,8 @@ def _date(name: str, given: str) -> date | None:
     try:
         return date.fromisoformat(given) if given else None
     except ValueError as error:
-        raise InvalidAddress(
-            f"the address has {name}={given!r}, expected a date like 2024-01-02", cure=f"correct or remove {name}"
-        ) from error
+        problem = f"the address has {name}={given!r}, expected a date like 2024-01-02"
+        raise InvalidAddress(problem, cure=f"correct or remove {name}") from error
 
 
 class Choices:

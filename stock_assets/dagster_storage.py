@@ -56,7 +56,5 @@ def _postgres(url: str, inst_data: ConfigurableClassData | None) -> DagsterStora
     except (DagsterPostgresException, SQLAlchemyError) as error:
         cause = error.__cause__ if isinstance(error, DagsterPostgresException) else error  # it has tried several times
         said = redact(str(getattr(cause, "orig", cause)).strip().splitlines()[0])
-        raise PostgresUnavailable(
-            f"PostgreSQL at {redact(url)} could not be used ({said})",
-            cure="start it or correct STOCK_ASSETS_DAGSTER_POSTGRES_URL",
-        ) from error
+        problem = f"PostgreSQL at {redact(url)} could not be used ({said})"
+        raise PostgresUnavailable(problem, cure="start it or correct STOCK_ASSETS_DAGSTER_POSTGRES_URL") from error

@@ -106,9 +106,8 @@ def open_newest(place: Path, **settings: str) -> tuple[int, duckdb.DuckDBPyConne
             connection.execute(f"USE {engine.CATALOG}")
             return generation, connection
     if place.suffix == ".duckdb":
-        raise NothingPublished(
-            f"there is no file {place}", cure="name a published database, for example warehouse.duckdb"
-        )
+        problem = f"there is no file {place}"
+        raise NothingPublished(problem, cure="name a published database, for example warehouse.duckdb")
     raise NothingPublished(f"nothing has been published in {place} yet", cure="run `stock-assets run`")
 
 

@@ -50,10 +50,8 @@ def restore(file: Path, home: Path, *, progress: Progress) -> Restored:
     home.mkdir(parents=True, exist_ok=True)
     remove_abandoned(home, deep=False)
     if any(home.iterdir()):
-        raise RestoreRefused(
-            f"{home} is not empty, and a backup is restored into an empty folder only",
-            cure="name another one: STOCK_ASSETS_HOME=<empty folder>",
-        )
+        problem = f"{home} is not empty, and a backup is restored into an empty folder only"
+        raise RestoreRefused(problem, cure="name another one: STOCK_ASSETS_HOME=<empty folder>")
     staging = temporary_for(home / "restore")
     staging.mkdir()
     try:

@@ -43,9 +43,8 @@ def _check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise QueryRefused(f"expected exactly one SELECT statement, found {len(statements)}", cure="send one at a time")
     kind = _kind(statements[0])
     if kind != "SELECT":
-        raise QueryRefused(
-            f"expected a SELECT statement, found {kind}", cure="only reading is possible here; begin with SELECT"
-        )
+        problem = f"expected a SELECT statement, found {kind}"
+        raise QueryRefused(problem, cure="only reading is possible here; begin with SELECT")
 
 
 def _kind(statement: duckdb.Statement) -> str:

@@ -21,14 +21,12 @@ def read_version(root: Path) -> int | None:
     except FileNotFoundError:
         # The version is written before any table, so tables without one are not ours.
         if any((root / name).is_dir() for name in TABLES):
-            raise SchemaVersionMismatch(
-                f"{root} has tables but no {FILE}", cure="restore the file, or the home from a backup"
-            ) from None
+            problem = f"{root} has tables but no {FILE}"
+            raise SchemaVersionMismatch(problem, cure="restore the file, or the home from a backup") from None
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise SchemaVersionMismatch(
-            f"{path} is damaged: {error!r}", cure='write {"schema_version": N} into it'
-        ) from error
+        problem = f"{path} is damaged: {error!r}"
+        raise SchemaVersionMismatch(problem, cure='write {"schema_version": N} into it') from error
     if not isinstance(version, int):
         raise SchemaVersionMismatch(f"{path} says version {version!r}, expected a number", cure="correct the file")
     return version

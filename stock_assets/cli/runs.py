@@ -180,13 +180,11 @@ def _options(settings: Settings, source: str, csv_dir: Path | None, lookback: st
     _check_lookback("--lookback", lookback)
     _check_lookback("STOCK_ASSETS_LOOKBACK", settings.lookback)
     if csv_dir and source not in ("", "csv"):
-        raise WrongFlag(
-            f"--csv-dir was given with --source {source}, which reads no folder", cure="leave one of them out"
-        )
+        problem = f"--csv-dir was given with --source {source}, which reads no folder"
+        raise WrongFlag(problem, cure="leave one of them out")
     if csv_dir and not csv_dir.is_dir():
-        raise WrongFlag(
-            f"--csv-dir is {str(csv_dir)!r}, which is not a folder", cure="name the folder of TICKER.csv files"
-        )
+        problem = f"--csv-dir is {str(csv_dir)!r}, which is not a folder"
+        raise WrongFlag(problem, cure="name the folder of TICKER.csv files")
     named = read_models(models, model_names(), "which is no model")
     chosen = list(dict.fromkeys([BENCHMARK, *named])) if named else []
     # A folder of CSV files says which source is meant.
@@ -228,10 +226,8 @@ def _universe(settings: Settings, cut_off: Sequence["Work"]) -> list[str]:
 
     known = list(Lake(settings.lake_dir).read("tickers")["ticker"])
     if not known and not cut_off:
-        raise NothingToDo(
-            f"{settings.home} holds no tickers and none was named",
-            cure="name one: --ticker AAPL (with --source sample if you have no network)",
-        )
+        problem = f"{settings.home} holds no tickers and none was named"
+        raise NothingToDo(problem, cure="name one: --ticker AAPL (with --source sample if you have no network)")
     return known
 
 

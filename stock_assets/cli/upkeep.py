@@ -55,10 +55,8 @@ def _require_whole(publication: "Publication") -> None:
         note(f"warning: {line}")
     if publication.damaged:
         n = len(publication.damaged)
-        raise FilesDamaged(
-            f"{n} damaged file{'s' if n > 1 else ''} of the lake could not be published",
-            cure="the lines above name them, and what to do",
-        )
+        problem = f"{n} damaged file{'s' if n > 1 else ''} of the lake could not be published"
+        raise FilesDamaged(problem, cure="the lines above name them, and what to do")
 
 
 def _forget_ticker_partitions(settings: Settings) -> None:

@@ -172,8 +172,6 @@ def compute_features(prices: pd.DataFrame) -> pd.DataFrame:
     if features.empty:
         counts = prices["ticker"].value_counts().sort_index()
         found = ", ".join(f"{ticker} has {n} sessions" for ticker, n in counts.items()) or "there are no sessions"
-        raise TooFewRows(
-            f"{found} and a first row of features needs {WARM_UP + 1}",
-            cure="fetch a longer history (--lookback) or leave the ticker out",
-        )
+        problem = f"{found} and a first row of features needs {WARM_UP + 1}"
+        raise TooFewRows(problem, cure="fetch a longer history (--lookback) or leave the ticker out")
     return features.astype({"session": "datetime64[ns]", "target_session": "datetime64[ns]"})

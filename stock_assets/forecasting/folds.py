@@ -50,10 +50,8 @@ class Plan:
     def __post_init__(self) -> None:
         """Refuse what no backtest can be made of."""
         if self.window not in get_args(Window):
-            raise InvalidPlan(
-                f"the backtest's window is {self.window!r}, expected {' or '.join(get_args(Window))}",
-                cure="correct --window, or backtest_settings in the run's configuration",
-            )
+            problem = f"the backtest's window is {self.window!r}, expected {' or '.join(get_args(Window))}"
+            raise InvalidPlan(problem, cure="correct --window, or backtest_settings in the run's configuration")
         for name, least in (("first_train", MIN_TRAIN), ("step", 1), ("refit_every", 1)):
             value = getattr(self, name)
             if value < least:

@@ -73,10 +73,8 @@ def reconcile(
     _refuse_mixed(stored, ticker, source)
     invalid = first_invalid_bar(fetched)
     if invalid is not None:
-        raise InvalidBars(
-            f"bars of {ticker} from {source}, {invalid.column}: {invalid.problem}",
-            cure="fetch again later, or correct the source",
-        )
+        problem = f"bars of {ticker} from {source}, {invalid.column}: {invalid.problem}"
+        raise InvalidBars(problem, cure="fetch again later, or correct the source")
     now = pd.Timestamp(fetched_at).tz_convert("UTC").as_unit("ns")
     new = fetched.set_index("session")[BARS].sort_index()
     if stored.empty:

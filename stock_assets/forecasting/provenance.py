@@ -70,10 +70,8 @@ def find_forecast(forecasts: pd.DataFrame, prefix: str) -> pd.Series:
         )
     ids = sorted(found["forecast_id"])
     more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
-    raise UnknownForecast(
-        f"{len(ids)} forecasts have an id that begins with {prefix!r}: {', '.join(ids[:_SHOWN])}{more}",
-        cure="give more of the id",
-    )
+    problem = f"{len(ids)} forecasts have an id that begins with {prefix!r}: {', '.join(ids[:_SHOWN])}{more}"
+    raise UnknownForecast(problem, cure="give more of the id")
 
 
 def bars_of_forecast(raw: pd.DataFrame, forecast: pd.Series, *, calendar: str = ANY_DAY) -> KnownBars:
@@ -140,10 +138,8 @@ def _search(
     for bars in _states(raw, calendar, until, last_session):
         if is_it(bars):
             return bars
-    raise LostBars(
-        f"{what}, and no state of raw_prices up to {pd.Timestamp(until):%Y-%m-%d %H:%M:%S} UTC gives them",
-        cure="restore the lake from a backup that still has them",
-    )
+    problem = f"{what}, and no state of raw_prices up to {pd.Timestamp(until):%Y-%m-%d %H:%M:%S} UTC gives them"
+    raise LostBars(problem, cure="restore the lake from a backup that still has them")
 
 
 def _states(raw: pd.DataFrame, calendar: str, until: datetime, last_session: pd.Timestamp) -> Iterator[KnownBars]:

@@ -110,10 +110,8 @@ def lookback_start(end: date, lookback: str) -> date:
             return (pd.Timestamp(end) - pd.DateOffset(months=months, days=days)).date()
         except (OverflowError, ValueError):  # before the first date pandas can hold, in 1677
             match = None
-    raise InvalidLookback(
-        f"the look-back is {lookback!r}; expected a whole number of y, mo or d, no further back than 1700",
-        cure="write for example 5y, 18mo or 250d",
-    )
+    problem = f"the look-back is {lookback!r}; expected a whole number of y, mo or d, no further back than 1700"
+    raise InvalidLookback(problem, cure="write for example 5y, 18mo or 250d")
 
 
 @cache
@@ -147,10 +145,8 @@ def _covering(name: str, *dates: date) -> Any:
 def _with_session(name: str, session: date) -> Any:
     known = _covering(name, session)
     if not known.is_session(pd.Timestamp(session)):
-        raise NotASession(
-            f"{session:%Y-%m-%d} is not a session of {name}; expected a day on which the exchange trades",
-            cure=f"use its next session, {next_session(name, session):%Y-%m-%d}",
-        )
+        problem = f"{session:%Y-%m-%d} is not a session of {name}; expected a day on which the exchange trades"
+        raise NotASession(problem, cure=f"use its next session, {next_session(name, session):%Y-%m-%d}")
     return known
 
 

@@ -28,10 +28,8 @@ def score_volatility(history: pd.DataFrame, *, ticker: str) -> pd.DataFrame:
     """
     is_scored = (np.arange(len(history)) >= WARM_UP) & history["target_log_return"].notna().to_numpy()
     if not is_scored.any():
-        raise TooFewRows(
-            f"{ticker} has {len(history)} sessions, and scoring volatility forecasts needs {WARM_UP + 2}",
-            cure="fetch a longer history (--lookback) or leave the ticker out",
-        )
+        problem = f"{ticker} has {len(history)} sessions, and scoring volatility forecasts needs {WARM_UP + 2}"
+        raise TooFewRows(problem, cure="fetch a longer history (--lookback) or leave the ticker out")
     target_session = history["session"].shift(-1)[is_scored]
     proxy = session_variance(history).shift(-1).to_numpy()[is_scored]
     squared = history["target_log_return"].to_numpy()[is_scored] ** 2

@@ -29,10 +29,8 @@ def source_names() -> tuple[str, ...]:
 def open_source(name: str, *, csv_dir: Path | None = None) -> Source:
     """The source of that name, given `csv_dir` if it takes that; `UnknownSource`, listing the names there are."""
     if name not in source_names():
-        raise UnknownSource(
-            f"{name!r} is not a price source; expected one of {', '.join(source_names())}",
-            cure="pass --source with one",
-        )
+        problem = f"{name!r} is not a price source; expected one of {', '.join(source_names())}"
+        raise UnknownSource(problem, cure="pass --source with one")
     kind = _source_in(name)
     takes_folder = "csv_dir" in inspect.signature(kind).parameters
     opened: Source = kind(csv_dir=csv_dir) if takes_folder else kind()

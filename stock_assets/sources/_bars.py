@@ -47,9 +47,8 @@ def within(
     inside = bars[bars["session"].between(pd.Timestamp(start), pd.Timestamp(end))]
     if inside.empty:
         extent, cure = _what_there_is(bars, bars if partial is None else partial, end)
-        raise NoDataInRange(
-            f"{source} has no complete bar of {ticker} from {start:%Y-%m-%d} to {end:%Y-%m-%d}; {extent}", cure=cure
-        )
+        problem = f"{source} has no complete bar of {ticker} from {start:%Y-%m-%d} to {end:%Y-%m-%d}; {extent}"
+        raise NoDataInRange(problem, cure=cure)
     return inside.reset_index(drop=True)
 
 

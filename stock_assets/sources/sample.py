@@ -43,10 +43,8 @@ class SampleSource:
 
 def _split_adjusted(ticker: str) -> pd.DataFrame:
     if ticker not in TICKERS:
-        raise UnknownTicker(
-            f"the sample bars have no {ticker!r}; expected one of {', '.join(TICKERS)}",
-            cure="choose one of these, or another source (--source yahoo, --source csv)",
-        )
+        problem = f"the sample bars have no {ticker!r}; expected one of {', '.join(TICKERS)}"
+        raise UnknownTicker(problem, cure="choose one of these, or another source (--source yahoo, --source csv)")
     from bokeh_sampledata import stocks
 
     traded = pd.DataFrame(getattr(stocks, ticker))

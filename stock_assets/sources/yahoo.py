@@ -176,15 +176,12 @@ class YahooSource:
             except OSError as error:  # what curl and sockets raise: refused, timed out, cut off, no such host
                 raise no_answer(error, question) from error
             if session.chart is None:
-                raise UnknownTicker(
-                    f"{question.ticker!r} is no symbol that yfinance asks Yahoo for", cure="use Yahoo's symbol, no ISIN"
-                )
+                problem = f"{question.ticker!r} is no symbol that yfinance asks Yahoo for"
+                raise UnknownTicker(problem, cure="use Yahoo's symbol, no ISIN")
             meta = chart_meta(session.chart, question)
             if table is None:
-                raise MalformedData(
-                    f"Yahoo sent a chart of {question} that yfinance cannot read",
-                    cure="try again later, or update yfinance",
-                )
+                problem = f"Yahoo sent a chart of {question} that yfinance cannot read"
+                raise MalformedData(problem, cure="try again later, or update yfinance")
             return table, meta
 
 
