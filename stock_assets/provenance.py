@@ -15,7 +15,7 @@ from stock_assets.forecasting.combining import ensemble_code_version
 from stock_assets.forecasting.ensembles import discover_ensembles, model_names
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.intervals import LEVELS
-from stock_assets.forecasting.manifest import Manifest, hash_rows
+from stock_assets.forecasting.manifest import hash_rows
 from stock_assets.forecasting.models import discover
 from stock_assets.forecasting.provenance import (
     ANY_DAY,
@@ -51,7 +51,8 @@ def trace(settings: Settings, prefix: str) -> dict[str, Section]:
     ticker = forecast["ticker"]
     raw = lake.read("raw_prices", ticker=ticker)
     calendar = _calendar(lake, ticker)
-    fit = _fit(lake, forecast)
+    rows = lake.read("models", ticker=ticker, model=forecast["model"], version=forecast["model_version"])
+    fit = _plain(rows.iloc[0]) if len(rows) else None
     model, artifact = _artifact(store, forecast, fit)
     bars, shown_bars = _bars(raw, forecast, calendar)
     return {
@@ -70,11 +71,6 @@ def _calendar(lake: Lake, ticker: str) -> str:
     """A ticker that was removed from the universe has no row that would tell its calendar."""
     facts = lake.read("tickers", ticker=ticker)
     return str(facts["calendar"].iloc[0]) if len(facts) else ANY_DAY
-
-
-def _fit(lake: Lake, forecast: pd.Series) -> Section | None:
-    rows = lake.read("models", ticker=forecast["ticker"], model=forecast["model"], version=forecast["model_version"])
-    return _plain(rows.iloc[0]) if len(rows) else None
 
 
 def _artifact(store: ArtifactStore, forecast: pd.Series, fit: Section | None) -> tuple[StoredModel | None, Section]:
@@ -109,25 +105,15 @@ def _code(forecast: pd.Series) -> Section:
 
 
 def _training(raw: pd.DataFrame, model: StoredModel | None, fit: Section | None, calendar: str) -> Section:
+    known = ("data_version", "train_start", "train_end", "n_train")
     if model is None:
-        known = ("data_version", "train_start", "train_end", "n_train")
         return {name: fit[name] if fit is not None else None for name in known} | {"found_again": False}
-    manifest = model.manifest
-    return {
-        "data_version": manifest.data_version,
-        "train_start": manifest.train_start,
-        "train_end": manifest.train_end,
-        "n_train": manifest.n_train,
-        **_found_again(raw, manifest, calendar),
-    }
-
-
-def _found_again(raw: pd.DataFrame, manifest: Manifest, calendar: str) -> Section:
+    manifest, found = model.manifest, Section(found_again=True)
     try:
         bars_of_fit(raw, manifest, calendar=calendar)
     except StockAssetsError as error:
-        return {"found_again": False, "problem": str(error)}
-    return {"found_again": True}
+        found = {"found_again": False, "problem": str(error)}
+    return {name: getattr(manifest, name) for name in known} | found
 
 
 def _bars(raw: pd.DataFrame, forecast: pd.Series, calendar: str) -> tuple[KnownBars | None, Section]:

@@ -80,7 +80,7 @@ def reconcile(
     if stored.empty:
         return Reconciled(_as_rows(new, ticker, source, now, vintage=now), fetched_at, len(new), 0, 0)
 
-    latest = _latest_vintage(stored)
+    latest = latest_vintage(stored)
     old = latest.set_index("session")[BARS]
     shared = old.index.intersection(new.index)
     unseen = new.index.difference(old.index)
@@ -111,7 +111,7 @@ def build_prices(raw: pd.DataFrame, *, calendar: str) -> pd.DataFrame:
     Raises:
         UnknownCalendar, OutsideCalendar: from `sessions`.
     """
-    latest = _latest_vintage(raw)
+    latest = latest_vintage(raw)
     confirmed_at = latest["fetched_at"].max()
     latest = latest[are_sessions(calendar, latest["session"])].reset_index(drop=True)
     is_final = confirmed_at >= closing_times(calendar, latest["session"]) + FINAL_AFTER
@@ -152,7 +152,8 @@ def _as_rows(
     return rows.assign(ticker=ticker, source=source, fetched_at=fetched_at, vintage=vintage)[RAW_COLUMNS]
 
 
-def _latest_vintage(raw: pd.DataFrame) -> pd.DataFrame:
+def latest_vintage(raw: pd.DataFrame) -> pd.DataFrame:
+    """Of the latest vintage of one ticker's `raw_prices`, the newest fetch of each session, in ascending order."""
     of_vintage = raw[raw["vintage"] == raw["vintage"].max()]
     newest: pd.DataFrame = of_vintage.sort_values(["session", "fetched_at"], kind="stable").drop_duplicates(
         "session", keep="last"

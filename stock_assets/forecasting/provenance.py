@@ -1,6 +1,6 @@
 """The bars that a forecast was made from, as they were known then, and whether making it again gives the same."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.lookahead import tolerance_of
 from stock_assets.forecasting.manifest import Manifest, hash_rows
 from stock_assets.forecasting.predictions import predict_live, require_same_features
-from stock_assets.forecasting.prices import build_prices
+from stock_assets.forecasting.prices import build_prices, latest_vintage
 from stock_assets.forecasting.stored_model import StoredModel
 
 ANY_DAY = "24/7"
@@ -76,33 +76,21 @@ def find_forecast(forecasts: pd.DataFrame, prefix: str) -> pd.Series:
 
 def bars_of_forecast(raw: pd.DataFrame, forecast: pd.Series, *, calendar: str = ANY_DAY) -> KnownBars:
     """The bars that a forecast was made from, of its ticker's `raw_prices`; `LostBars` where no fetch has them."""
-    wanted = forecast["data_version"]
-    return _search(
-        raw,
-        calendar,
-        until=forecast["created_at"],
-        last_session=forecast["as_of_session"],
-        is_it=lambda bars: hash_rows(bars.prices) == wanted,
-        what=f"forecast {forecast['forecast_id']} was made from bars with hash {wanted}",
-    )
+    wanted, until = forecast["data_version"], forecast["created_at"]
+    for bars in _states(raw, calendar, until, forecast["as_of_session"]):
+        if hash_rows(bars.prices) == wanted:
+            return bars
+    raise _lost(f"forecast {forecast['forecast_id']} was made from bars with hash {wanted}", until)
 
 
 def bars_of_fit(raw: pd.DataFrame, manifest: Manifest, *, calendar: str = ANY_DAY) -> KnownBars:
     """The bars that a fit learned from, and later ones known when it ended; `LostBars` where no fetch has them."""
-    end = pd.Timestamp(manifest.train_end)
-
-    def is_it(bars: KnownBars) -> bool:
+    end, until = pd.Timestamp(manifest.train_end), datetime.fromisoformat(manifest.fitted_at)
+    for bars in _states(raw, calendar, until, end):
         history = _history(bars.prices)
-        return hash_rows(history[history["session"] <= end]) == manifest.data_version
-
-    return _search(
-        raw,
-        calendar,
-        until=datetime.fromisoformat(manifest.fitted_at),
-        last_session=end,
-        is_it=is_it,
-        what=f"{manifest.model} {manifest.version} was fitted on rows with hash {manifest.data_version}",
-    )
+        if hash_rows(history[history["session"] <= end]) == manifest.data_version:
+            return bars
+    raise _lost(f"{manifest.model} {manifest.version} was fitted on rows with hash {manifest.data_version}", until)
 
 
 def reproduce(model: StoredModel, bars: KnownBars, forecast: pd.Series) -> Reproduction:
@@ -126,20 +114,9 @@ def reproduce(model: StoredModel, bars: KnownBars, forecast: pd.Series) -> Repro
     return Reproduction(numbers, tolerance_of(model.manifest))
 
 
-def _search(
-    raw: pd.DataFrame,
-    calendar: str,
-    *,
-    until: datetime,
-    last_session: pd.Timestamp,
-    is_it: Callable[[KnownBars], bool],
-    what: str,
-) -> KnownBars:
-    for bars in _states(raw, calendar, until, last_session):
-        if is_it(bars):
-            return bars
+def _lost(what: str, until: datetime) -> LostBars:
     problem = f"{what}, and no state of raw_prices up to {pd.Timestamp(until):%Y-%m-%d %H:%M:%S} UTC gives them"
-    raise LostBars(problem, cure="restore the lake from a backup that still has them")
+    return LostBars(problem, cure="restore the lake from a backup that still has them")
 
 
 def _states(raw: pd.DataFrame, calendar: str, until: datetime, last_session: pd.Timestamp) -> Iterator[KnownBars]:
@@ -152,14 +129,8 @@ def _states(raw: pd.DataFrame, calendar: str, until: datetime, last_session: pd.
         if known["session"].max() < last_session:
             return
         prices = build_prices(known, calendar=calendar)
-        yield KnownBars(prices, _fetched(known, prices))
-
-
-def _fetched(known: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
-    latest = known[known["vintage"] == known["vintage"].max()].sort_values(["session", "fetched_at"])
-    newest = latest.drop_duplicates("session", keep="last")
-    rows: pd.DataFrame = newest[np.isin(newest["session"], prices["session"])].reset_index(drop=True)
-    return rows
+        fetched = latest_vintage(known)
+        yield KnownBars(prices, fetched[np.isin(fetched["session"], prices["session"])].reset_index(drop=True))
 
 
 def _history(prices: pd.DataFrame) -> pd.DataFrame:

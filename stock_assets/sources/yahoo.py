@@ -93,10 +93,11 @@ class Backoff:
         return ceiling / 2 + rng.uniform(0, ceiling / 2)
 
 
+@dataclass(frozen=True, kw_only=True)
 class YahooSource:
     """The real yfinance client, one request at a time.
 
-    Args:
+    Attributes:
         backoff: how to go on when refused (HTTP 429) or not answered.
         timeout: seconds to wait for one answer.
         cache_dir: folder of yfinance's own small cache (cookies); the user's cache folder by default.
@@ -106,23 +107,12 @@ class YahooSource:
     """
 
     name = "yahoo"
-
-    def __init__(
-        self,
-        *,
-        backoff: Backoff = Backoff(),
-        timeout: float = 20.0,
-        cache_dir: Path | None = None,
-        base_url: str | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        rng: random.Random | None = None,
-    ) -> None:
-        self._backoff = backoff
-        self._timeout = timeout
-        self._cache_dir = cache_dir
-        self._base_url = base_url
-        self._sleep = sleep
-        self._rng = rng
+    backoff: Backoff = Backoff()
+    timeout: float = 20.0
+    cache_dir: Path | None = None
+    base_url: str | None = None
+    sleep: Callable[[float], None] = time.sleep
+    rng: random.Random | None = None
 
     def fetch(self, ticker: str, start: date, end: date, *, now: datetime) -> Bars:
         """Bars of sessions in [start, end] complete at `now`; NaN rows and partial bars are dropped and listed.
@@ -148,7 +138,7 @@ class YahooSource:
         return None
 
     def _ask_until_answered(self, question: "Question") -> tuple[pd.DataFrame, dict[str, Any]]:
-        rng = self._rng or random.Random(f"{os.getpid()} {question.ticker}")  # noqa: S311  (spreads requests, no secret)
+        rng = self.rng or random.Random(f"{os.getpid()} {question.ticker}")  # noqa: S311  (spreads requests, no secret)
         refusals, waited = 0, 0.0
         while True:
             try:
@@ -156,23 +146,23 @@ class YahooSource:
             except (RateLimited, Unreachable) as error:
                 refusals += 1
                 is_offline = isinstance(error, NoConnection)
-                if refusals >= (min(2, self._backoff.attempts) if is_offline else self._backoff.attempts):
+                if refusals >= (min(2, self.backoff.attempts) if is_offline else self.backoff.attempts):
                     tried = f"{error.problem}; asked {refusals} times over {waited:.0f} s"
                     raise type(error)(tried, cure=error.cure) from error
-                seconds = self._backoff.reconnect_wait if is_offline else self._backoff.wait(refusals, rng)
+                seconds = self.backoff.reconnect_wait if is_offline else self.backoff.wait(refusals, rng)
                 _log.warning("%s; asking again in %.0f s", error.problem, seconds)
-                self._sleep(seconds)
+                self.sleep(seconds)
                 waited += seconds
 
     def _ask(self, question: "Question") -> tuple[pd.DataFrame, dict[str, Any]]:
         from stock_assets.sources._yahoo_http import chart_meta, no_answer
 
         with _ONE_AT_A_TIME:
-            _keep_cache_in(self._cache_dir or _user_cache_dir())
-            session = _session(self._base_url, self._timeout)
+            _keep_cache_in(self.cache_dir or _user_cache_dir())
+            session = _session(self.base_url, self.timeout)
             session.forget()
             try:
-                table = _history(question, session, self._timeout)
+                table = _history(question, session, self.timeout)
             except OSError as error:  # what curl and sockets raise: refused, timed out, cut off, no such host
                 raise no_answer(error, question) from error
             if session.chart is None:
