@@ -101,13 +101,7 @@ def coverage_by_regime(calibration: pd.DataFrame) -> pd.DataFrame:
 def skill_by_fold(folds: pd.DataFrame) -> pd.DataFrame:
     """The same frame of each fold's skill, named by its first month, from rows of table `backtest_folds`."""
     ordered = folds.sort_values(["test_start", "model"])
-    return pd.DataFrame(
-        {
-            "model": ordered["model"],
-            "group": [f"{start:%Y-%m}" for start in ordered["test_start"]],
-            "value": ordered["skill_vs_naive"],
-        }
-    )
+    return ordered.assign(group=ordered["test_start"].dt.strftime("%Y-%m"), value=ordered["skill_vs_naive"])
 
 
 def _scores(model: str, own: pd.DataFrame) -> dict[str, object]:

@@ -59,14 +59,11 @@ def freshness_rows(freshness: pd.DataFrame, source: str | None, today: date) -> 
         _prices_state(row["newest"], source, today) if row["stage"] == "prices" else _stage_state(row)
         for row in freshness.to_dict("records")
     ]
-    return pd.DataFrame(
-        {
-            "stage": freshness["stage"],
-            "newest": [_session(at) for at in freshness["newest"]],
-            "expected": [_session(at) for at in freshness["expected"]],
-            "state": [state for state, _ in states],
-            "is_behind": [is_behind for _, is_behind in states],
-        }
+    return freshness.assign(
+        newest=[_session(at) for at in freshness["newest"]],
+        expected=[_session(at) for at in freshness["expected"]],
+        state=[state for state, _ in states],
+        is_behind=[is_behind for _, is_behind in states],
     )
 
 

@@ -1,6 +1,6 @@
 """Which tickers are forecast, and how do they fare? Add or remove one; start an update or a training and watch it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import Future
 from functools import partial
 
@@ -88,8 +88,8 @@ class Universe(View):
         self._allow()
 
     def _connect(self) -> None:
-        self.refresh_now.on_click(lambda _: self._refresh())
-        self.retrain.on_click(lambda _: self._ask(_TRAINING, "Train", self._retrain))
+        self.refresh_now.on_click(lambda _: self._launch("forecast", self._trained, self.ticker.value))
+        self.retrain.on_click(lambda _: self._ask(_TRAINING, "Train", partial(self._launch, "train", self._with_bars)))
         self.remove.on_click(lambda _: self._ask(_REMOVAL, "Remove", self._remove))
         self.add.on_click(lambda _: self._add())
         self.typed.param.watch(lambda _: self._add(), "enter_pressed")
@@ -199,13 +199,10 @@ class Universe(View):
     def _ask(self, question: str, verb: str, act: Callable[[str], None]) -> None:
         self.confirm.ask(question.format(ticker=self.ticker.value), verb, partial(act, self.ticker.value))
 
-    def _refresh(self) -> None:
-        job: Job = "forecast" if self.ticker.value in self._trained else "lineage"
-        self._begin(partial(actions.launch, self.context.settings, job=job, ticker=self.ticker.value))
-
-    def _retrain(self, ticker: str) -> None:
-        job: Job = "train" if ticker in self._with_bars else "lineage"
-        self._begin(partial(actions.launch, self.context.settings, job=job, ticker=ticker))
+    def _launch(self, job: Job, able: Set[str], ticker: str) -> None:
+        """Start a job for a ticker that is able to have it; for another one, everything."""
+        chosen: Job = job if ticker in able else "lineage"
+        self._begin(partial(actions.launch, self.context.settings, job=chosen, ticker=ticker))
 
     def _remove(self, ticker: str) -> None:
         self._begin(partial(actions.remove, self.context.settings, ticker=ticker))
@@ -227,16 +224,11 @@ class Universe(View):
 def rows(universe: pd.DataFrame, newest: pd.DataFrame) -> pd.DataFrame:
     """The table: rows of `tickers` with each one's newest session (`queries.newest_sessions`), times as text."""
     sessions, reasons = newest.set_index("ticker")["newest_session"], _reasons(universe)
-    return pd.DataFrame(
-        {
-            "ticker": universe["ticker"],
-            "status": universe["status"].map(lambda status: _STATUS.get(status, status)),
-            "source": universe["source"],
-            "calendar": universe["calendar"],
-            "newest": universe["ticker"].map(sessions).map(lambda at: f"{at:%Y-%m-%d}", na_action="ignore"),
-            "updated": universe["updated_at"].map(lambda at: f"{at:%Y-%m-%d %H:%M}"),
-            "reason": [reasons.get(ticker) for ticker in universe["ticker"]],
-        }
+    return universe.assign(
+        status=universe["status"].map(lambda status: _STATUS.get(status, status)),
+        newest=universe["ticker"].map(sessions).map(lambda at: f"{at:%Y-%m-%d}", na_action="ignore"),
+        updated=universe["updated_at"].map(lambda at: f"{at:%Y-%m-%d %H:%M}"),
+        reason=pd.Series([reasons.get(ticker) for ticker in universe["ticker"]], index=universe.index, dtype=object),
     )
 
 
