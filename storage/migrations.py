@@ -149,17 +149,12 @@ def migrate(
             problem = f"the lake at {root} has schema version {current}, newer than this program's {target}"
             raise SchemaVersionMismatch(problem, cure="update stock-assets")
         while current is not None and current < target:
-            step = _step_from(current, migrations, root)
+            step = next((one for one in migrations if one.to == current + 1), None)
+            if step is None:
+                problem = f"no migration leads on from schema version {current} of the lake at {root}"
+                raise SchemaVersionMismatch(problem, cure="restore a backup made with a version this program knows")
             step.apply(root)
             version.write_version(root, step.to)
             current = step.to
             taken.append(step)
     return taken
-
-
-def _step_from(current: int, migrations: Sequence[Migration], root: Path) -> Migration:
-    for migration in migrations:
-        if migration.to == current + 1:
-            return migration
-    problem = f"no migration leads on from schema version {current} of the lake at {root}"
-    raise SchemaVersionMismatch(problem, cure="restore a backup made with a version this program knows")

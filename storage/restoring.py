@@ -61,7 +61,10 @@ def restore(file: Path, home: Path, *, progress: Progress) -> Restored:
         manifest = _verified(file, staging, found)
         for database in sorted(path for path in staging.rglob("*") if path.is_file() and is_sqlite(path)):
             relocate(database, manifest["home"], str(home.resolve()))
-        _move(staging, home)
+        # The lake comes last: without it a home is empty for every command.
+        for path in sorted(staging.iterdir(), key=lambda path: path.name == "lake"):
+            os.replace(path, home / path.name)
+        sync_folder(home)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     sizes = [entry["size"] for entry in manifest["files"].values()]
@@ -144,10 +147,3 @@ def _text_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
         "AND substr(t.name, 1, 7) <> 'sqlite_' AND (c.type LIKE '%CHAR%' OR c.type LIKE '%TEXT%')"
     )
     return [(quoted(table), quoted(column)) for table, column in rows]
-
-
-def _move(staging: Path, home: Path) -> None:
-    """The lake comes last: without it a home is empty for every command."""
-    for path in sorted(staging.iterdir(), key=lambda path: path.name == "lake"):
-        os.replace(path, home / path.name)
-    sync_folder(home)

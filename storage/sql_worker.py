@@ -3,7 +3,7 @@
 A process, because inside the server DuckDB could neither be stopped in a single long function call nor be kept from
 holding Python's lock while it parses, and its memory would not all come back. This one is simply ended.
 
-It speaks with `sql_process.py`: standard input is one request as JSON; standard output the rows, as an Arrow stream;
+It speaks with `sql.py`: standard input is one request as JSON; standard output the rows, as an Arrow stream;
 the last line on standard error says as JSON how it ended. It takes no signal from the keyboard.
 """
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stock_assets.cli.context import note, require_writable
-from stock_assets.settings import Settings, demo_home, has_display, home_is_given, load_settings
+from stock_assets.settings import demo_home, has_display, home_is_given, load_settings
 
 
 def up(
@@ -38,10 +38,14 @@ def up(
     from stock_assets.cli.up_screen import Screen
     from stock_assets.supervisor.loop import Supervisor, stops_counted
     from stock_assets.supervisor.services import Ports, mlflow_elsewhere, platform
-    from stock_assets.supervisor.starting import only_one, require_free
+    from stock_assets.supervisor.starting import choose_home, only_one, require_free
 
     left_out = _left_out(without)
-    settings = _settings_of_chosen_home()
+    usual = load_settings()
+    choice = choose_home(usual.home, is_given=home_is_given(), demo=demo_home())
+    note(f"home: {choice.home} ({choice.why})")
+    require_writable(choice.home)
+    settings = replace(usual, home=choice.home)
     if "mlflow" not in left_out and (reason := mlflow_elsewhere(settings)) is not None:
         note(f"note: {reason}")
     ports = Ports(dashboard_port, dagster_port, mlflow_port, evidently_port)
@@ -61,14 +65,3 @@ def _left_out(names: str) -> frozenset[str]:
     if unknown := sorted(chosen - set(OPTIONAL)):
         raise typer.BadParameter(f"--without {', '.join(unknown)}: expected some of {', '.join(OPTIONAL)}")
     return chosen
-
-
-def _settings_of_chosen_home() -> Settings:
-    """The settings, with the home that has something to show; says which one and why."""
-    from stock_assets.supervisor.starting import choose_home
-
-    settings = load_settings()
-    choice = choose_home(settings.home, is_given=home_is_given(), demo=demo_home())
-    note(f"home: {choice.home} ({choice.why})")
-    require_writable(choice.home)
-    return replace(settings, home=choice.home)

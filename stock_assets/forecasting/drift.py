@@ -9,7 +9,6 @@ reference has from it (subsampling: Politis, Romano & Wolf, 1999). A regime that
 False alarms and power, measured by `python -m benchmarks.drift`, are in docs/adr/0086.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import numpy as np
@@ -45,7 +44,11 @@ def measure_drift(features: pd.DataFrame, *, checked_at: datetime) -> pd.DataFra
         n = min(len(own), REFERENCE + CURRENT)
         if n >= MIN_REFERENCE + CURRENT:
             groups.setdefault(n, []).append(own.tail(n))
-    parts = [_compare(batch, checked_at) for group in groups.values() for batch in _batches(group)]
+    parts = [
+        _compare(group[start : start + _TICKERS_AT_ONCE], checked_at)
+        for group in groups.values()
+        for start in range(0, len(group), _TICKERS_AT_ONCE)
+    ]
     empty = pd.DataFrame(columns=_COLUMNS).astype(_TYPES)
     return pd.concat([empty, *parts], ignore_index=True) if parts else empty
 
@@ -74,11 +77,6 @@ _TYPES = {
     "drifted": "bool",
     **dict.fromkeys(_COLUMNS[-4:], "datetime64[ns]"),
 }
-
-
-def _batches(group: list[pd.DataFrame]) -> Iterator[list[pd.DataFrame]]:
-    for start in range(0, len(group), _TICKERS_AT_ONCE):
-        yield group[start : start + _TICKERS_AT_ONCE]
 
 
 def _compare(batch: list[pd.DataFrame], checked_at: datetime) -> pd.DataFrame:

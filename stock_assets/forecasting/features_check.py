@@ -61,18 +61,14 @@ def _asked(rows: pd.DataFrame, bars: pd.DataFrame) -> pd.DataFrame:
 
 def _changed(asked: pd.DataFrame, bars: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Of the rows asked for, those whose values are others when nothing after them is known."""
-    changed = [_differing(of_cut, _until(bars, of_cut), names) for _, of_cut in asked.groupby("cut")]
+    changed = []
+    for _, of_cut in asked.groupby("cut"):
+        end = bars["ticker"].map(of_cut.set_index("ticker")["session"])
+        changed.append(_differing(of_cut, bars[bars["session"] <= end], names))
     if len(asked["ticker"].unique()) > 1:
         first = asked["ticker"].iloc[0]
         changed.append(_differing(asked[asked["ticker"] == first], bars[bars["ticker"] == first], names))
     return pd.concat(changed, ignore_index=True) if changed else asked
-
-
-def _until(bars: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
-    """Each ticker's bars up to the session asked for."""
-    end = bars["ticker"].map(ends.set_index("ticker")["session"])
-    known: pd.DataFrame = bars[bars["session"] <= end]
-    return known
 
 
 def _differing(stored: pd.DataFrame, known: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -98,22 +98,17 @@ def _find_cause(known: Known) -> tuple[Cause, str]:
     drifted = f"The inputs had drifted in {int(checked.sum())} of the newest {len(checked)} sessions checked"
     if drifting.persists(known.drift):
         return "drift", f"{drifted}; {drifting.NEEDED} of {drifting.OF} are enough."
-    live, band = _live_error(known)
-    if band is not None and live > band:
-        return "live_error", (
-            f"The champion's newest {LIVE_ROWS} squared live errors average {live:.2f} forecast variances, "
-            f"above the {band:.2f} that out-of-sample errors reach by chance once in {1 / (1 - BAND):.0f} times."
-        )
+    if len(known.live_errors) >= LIVE_ROWS and len(known.reference_errors) >= MIN_REFERENCE:
+        live, band = float(np.mean(known.live_errors[-LIVE_ROWS:])), upper_band(known.reference_errors)
+        if live > band:
+            return "live_error", (
+                f"The champion's newest {LIVE_ROWS} squared live errors average {live:.2f} forecast variances, "
+                f"above the {band:.2f} that out-of-sample errors reach by chance once in {1 / (1 - BAND):.0f} times."
+            )
     age = (known.sessions[-1].date() - known.trained_through).days
     if known.every is not None and age >= known.every.days:
         return "age", f"The models have learned nothing for {age} days; {known.every.days} are allowed."
     return "none", f"{drifted}, and live errors are within their band."
-
-
-def _live_error(known: Known) -> tuple[float, float | None]:
-    if len(known.live_errors) < LIVE_ROWS or len(known.reference_errors) < MIN_REFERENCE:
-        return float("nan"), None
-    return float(np.mean(known.live_errors[-LIVE_ROWS:])), upper_band(known.reference_errors)
 
 
 def _sessions_since_retraining(known: Known) -> int:

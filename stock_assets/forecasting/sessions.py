@@ -34,7 +34,8 @@ def next_session(calendar: str, session: date) -> date:
     position = int(known.sessions.searchsorted(pd.Timestamp(session), side="right"))
     if position == len(known.sessions):
         raise _outside(calendar, known, session)
-    return _as_date(known.sessions[position])
+    found: date = known.sessions[position].date()
+    return found
 
 
 def session_open(calendar: str, session: date) -> datetime:
@@ -81,12 +82,14 @@ def last_closed_session(calendar: str, now: datetime) -> date:
     position = int(known.closes.searchsorted(pd.Timestamp(now), side="right"))
     if position == 0:
         raise _outside(calendar, known, now.date())
-    return _as_date(known.sessions[position - 1])
+    found: date = known.sessions[position - 1].date()
+    return found
 
 
 def last_known_session(calendar: str) -> date:
     """Last session that the calendar knows; some publish no more than the present year. Errors as `next_session`."""
-    return _as_date(_calendar(calendar, _USUAL_START).last_session)
+    found: date = _calendar(calendar, _USUAL_START).last_session.date()
+    return found
 
 
 def closing_times(calendar: str, sessions: pd.Series) -> pd.Series:
@@ -156,10 +159,6 @@ def _outside(name: str, known: Any, day: date) -> OutsideCalendar:
         f"to {known.last_session:%Y-%m-%d}",
         cure="ask for dates inside, or install a newer exchange_calendars",
     )
-
-
-def _as_date(stamp: pd.Timestamp) -> date:
-    return date(stamp.year, stamp.month, stamp.day)
 
 
 def _utc(stamp: pd.Timestamp) -> datetime:

@@ -19,8 +19,7 @@ from dashboard.views.sql import Sql
 from stock_assets.settings import Settings
 from storage import queries
 from storage.publisher import Publisher
-from storage.sql import Limits, run_select
-from storage.sql_process import WORKERS
+from storage.sql import WORKERS, Limits, run_select
 from storage.tables import TABLES
 from storage.views import VIEWS
 from tests.storage.frames import rows

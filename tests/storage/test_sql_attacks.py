@@ -13,9 +13,8 @@ import pytest
 from storage import engine
 from storage.errors import QueryRefused
 from storage.published import Reader
-from storage.sql import refusal, run_select
+from storage.sql import ask, refusal, run_select
 from storage.sql_grammar import check
-from storage.sql_process import ask
 
 WRITES = [
     "COPY prices TO '{folder}/stolen.csv'",

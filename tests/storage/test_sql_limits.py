@@ -16,8 +16,7 @@ import pytest
 
 from storage import sql as typed_sql
 from storage.errors import QueryCancelled, QueryRefused
-from storage.sql import AT_ONCE, Limits, Query, warm_up
-from storage.sql_process import WORKERS
+from storage.sql import AT_ONCE, WORKERS, Limits, Query, warm_up
 
 pytestmark = pytest.mark.slow  # processes
 
