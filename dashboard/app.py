@@ -40,6 +40,9 @@ def serve(
 
     _collect_closed_sessions(pn.state)
     context = Context(Store(place), settings)
+    password = settings.dashboard_password
+    # Who has logged in must do so again after a restart.
+    protection = {"basic_auth": password, "cookie_secret": secrets.token_hex(32)} if password else {}
     views = {"/": all_views()[0], **{view.name: view for view in all_views()}}
     pn.serve(
         {path: opener(view, context) for path, view in views.items()},
@@ -52,7 +55,7 @@ def serve(
         static_dirs={"own": str(_STATIC)},
         check_unused_sessions_milliseconds=_CHECK_SESSIONS_MS,
         unused_session_lifetime_milliseconds=_UNUSED_SESSION_MS,
-        **_protection(settings),
+        **protection,
     )
 
 
@@ -84,10 +87,3 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
-
-
-def _protection(settings: Settings) -> dict[str, Any]:
-    """What asks for the password on every page. Who has logged in must do so again after a restart."""
-    if not settings.dashboard_password:
-        return {}
-    return {"basic_auth": settings.dashboard_password, "cookie_secret": secrets.token_hex(32)}

@@ -176,10 +176,7 @@ def _without_busy(page: pmui.Page) -> None:
 
 
 def opener(view: type[View], context: Context) -> Callable[[], pmui.Page]:
-    """What the server calls for each new browser session: the page as its address and cookie say.
-
-    It looks for new generations until the session ends.
-    """
+    """What the server calls for each new browser session: its page, as address and cookie say, kept up to date."""
 
     def open_page() -> pmui.Page:
         address = {name: values[0].decode() for name, values in pn.state.session_args.items() if values}

@@ -50,7 +50,8 @@ def trace(settings: Settings, prefix: str) -> dict[str, Section]:
     forecast = find_forecast(lake.read("forecasts"), prefix)
     ticker = forecast["ticker"]
     raw = lake.read("raw_prices", ticker=ticker)
-    calendar = _calendar(lake, ticker)
+    facts = lake.read("tickers", ticker=ticker)  # none of a ticker that was removed from the universe
+    calendar = str(facts["calendar"].iloc[0]) if len(facts) else ANY_DAY
     rows = lake.read("models", ticker=ticker, model=forecast["model"], version=forecast["model_version"])
     fit = _plain(rows.iloc[0]) if len(rows) else None
     model, artifact = _artifact(store, forecast, fit)
@@ -65,12 +66,6 @@ def trace(settings: Settings, prefix: str) -> dict[str, Section]:
         "bars": shown_bars,
         "reproduction": _reproduction(model, bars, forecast, artifact, shown_bars),
     }
-
-
-def _calendar(lake: Lake, ticker: str) -> str:
-    """A ticker that was removed from the universe has no row that would tell its calendar."""
-    facts = lake.read("tickers", ticker=ticker)
-    return str(facts["calendar"].iloc[0]) if len(facts) else ANY_DAY
 
 
 def _artifact(store: ArtifactStore, forecast: pd.Series, fit: Section | None) -> tuple[StoredModel | None, Section]:

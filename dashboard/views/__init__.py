@@ -3,7 +3,6 @@
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TypeGuard
 
 from dashboard.views._base import View
 
@@ -17,11 +16,8 @@ def all_views() -> tuple[type[View], ...]:
 
 def _view_of(name: str) -> type[View]:
     module = import_module(f"{__name__}.{name}")
-    view = next(kind for kind in vars(module).values() if _is_page(kind) and kind.__module__ == module.__name__)
+    own = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
+    view = next(kind for kind in own if issubclass(kind, View))
     if view.name != name:
         raise TypeError(f"views/{name}.py declares the page {view.name!r}; a file's stem is its page's name")
     return view
-
-
-def _is_page(kind: object) -> TypeGuard[type[View]]:
-    return isinstance(kind, type) and issubclass(kind, View)

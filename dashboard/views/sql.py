@@ -59,7 +59,10 @@ class Sql(View):
         self.download = download("query", self.current)
         self.download.visible = False
         self.status, self.problem, self.rows = Text(kind="small"), Notice(), Rows()
-        self._listen()
+        self.run_button.on_click(self.run)
+        self.editor.param.watch(self.run, "asked")
+        self.cancel_button.on_click(self.cancel)
+        self.examples.on_click(self._take_example)
 
     def layout(self) -> Viewable:
         """The editor and the rows, and the schema beside them."""
@@ -126,12 +129,6 @@ class Sql(View):
     def _ask(self, query: Query) -> pd.DataFrame:
         self.result = query.run()
         return shown_as(self.result)
-
-    def _listen(self) -> None:
-        self.run_button.on_click(self.run)
-        self.editor.param.watch(self.run, "asked")
-        self.cancel_button.on_click(self.cancel)
-        self.examples.on_click(self._take_example)
 
     def _take_example(self, chosen: dict[str, str]) -> None:
         self.editor.value = EXAMPLES[chosen["label"]]

@@ -69,7 +69,9 @@ def make_forecasts(
         code_version=newest["model_version"].map(code),
         run_id=run_id,
     )
-    last = _last_said(forecasts, existing)
+    # The newest forecast of the same model and session, row by row; nothing where there is none.
+    known = existing.sort_values("created_at").drop_duplicates(list(_ABOUT), keep="last")
+    last = forecasts[list(_ABOUT)].merge(known[[*_ABOUT, "forecast_id", *_SAID]], on=list(_ABOUT), how="left")
     # What it follows is part of the identity: what comes back gets a new one, and two runs at once give the same one.
     identities = forecasts[["ticker", *_ABOUT, *_SAID]].assign(follows=last["forecast_id"]).astype(str)
     forecasts.insert(0, "forecast_id", [digest(identity) for identity in identities.to_numpy().tolist()])
@@ -93,12 +95,6 @@ def _require(newest: pd.DataFrame, names: set[str], bar: pd.Series) -> None:
             "no prediction from it",
             cure=f"materialize {', '.join(f'predictions/{name}' for name in lacking)} again, then forecasts",
         )
-
-
-def _last_said(forecasts: pd.DataFrame, existing: pd.DataFrame) -> pd.DataFrame:
-    """The newest forecast of the same model and session, row by row; nothing where there is none."""
-    last = existing.sort_values("created_at").drop_duplicates(list(_ABOUT), keep="last")
-    return forecasts[list(_ABOUT)].merge(last[[*_ABOUT, "forecast_id", *_SAID]], on=list(_ABOUT), how="left")
 
 
 def score_forecasts(

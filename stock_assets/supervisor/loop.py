@@ -4,8 +4,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -48,19 +49,16 @@ class Supervisor:
             logs.begin(log_of(self._home, service.name))
         asking = ThreadPoolExecutor(max_workers=len(self._services))
         with _lifeline() as lifeline:
-            watched = list(self._watched(lifeline, asking))
+            start = partial(Child, lifeline=lifeline, grace=self._limits.grace, folder=self._home)
+            watched = [
+                Watched(service, log_of(self._home, service.name), start, asking, self._limits)
+                for service in self._services
+            ]
             try:
                 self._keep(watched, stops)
             finally:
                 asking.shutdown(wait=False, cancel_futures=True)
                 self._end(watched, stops)
-
-    def _watched(self, lifeline: int, asking: Executor) -> Iterator[Watched]:
-        def start(service: Service, log: Path) -> Child:
-            return Child(service, log, lifeline=lifeline, grace=self._limits.grace, folder=self._home)
-
-        for service in self._services:
-            yield Watched(service, log_of(self._home, service.name), start, asking, self._limits)
 
     def _keep(self, watched: Sequence[Watched], stops: Callable[[], int]) -> None:
         is_settled = False
