@@ -79,7 +79,9 @@ class Choices:
         self._filling = False
         self.ticker = ticker_field(width=170)
         self.models = pmui.MultiChoice(label="Models", visual_size="small", min_width=220, max_width=520)
-        self.dates = pmui.DateRangePicker(label="Sessions", size="small", width=250, value=_range(selection))
+        ends = (selection.start or date(1900, 1, 1), selection.end or date(2100, 1, 1))
+        shown = ends if selection.start or selection.end else None
+        self.dates = pmui.DateRangePicker(label="Sessions", size="small", width=250, value=shown)
         widgets = {Control.TICKER: self.ticker, Control.MODELS: self.models, Control.DATES: self.dates}
         self.layout = pn.FlexBox(*(widgets[control] for control in Control if control in controls), gap="8px")
         for widget in widgets.values():
@@ -105,12 +107,6 @@ class Choices:
             end=_day(end),
         )
         self._changed(self.selection)
-
-
-def _range(selection: Selection) -> tuple[date, date] | None:
-    if selection.start is None and selection.end is None:
-        return None
-    return selection.start or date(1900, 1, 1), selection.end or date(2100, 1, 1)
 
 
 def _day(value: Any) -> date | None:

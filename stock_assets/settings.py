@@ -116,7 +116,7 @@ class Settings:
 def load_settings() -> Settings:
     """Read the environment now (never at import, so that tests and sub-processes can differ)."""
     env = os.environ
-    csv_dir = env.get("STOCK_ASSETS_CSV_DIR")
+    csv_dir, days = env.get("STOCK_ASSETS_CSV_DIR"), env.get("STOCK_ASSETS_RETRAIN_DAYS") or "7"
     return Settings(
         home=_home(env.get("STOCK_ASSETS_HOME")),
         source=env.get("STOCK_ASSETS_SOURCE") or "yahoo",
@@ -132,7 +132,7 @@ def load_settings() -> Settings:
         dagster_postgres=_postgres(env.get("STOCK_ASSETS_DAGSTER_POSTGRES_URL", "")),
         mlflow_versions=_count("STOCK_ASSETS_MLFLOW_VERSIONS", env.get("STOCK_ASSETS_MLFLOW_VERSIONS") or "10"),
         workers=_count("STOCK_ASSETS_WORKERS", env.get("STOCK_ASSETS_WORKERS") or str(os.cpu_count() or 1)),
-        retrain_days=_days("STOCK_ASSETS_RETRAIN_DAYS", env.get("STOCK_ASSETS_RETRAIN_DAYS") or "7"),
+        retrain_days=None if days == "never" else _count("STOCK_ASSETS_RETRAIN_DAYS", days),
         pinned=frozenset(filter(None, re.split(r"[,\s]+", env.get("STOCK_ASSETS_PINNED", "")))),
     )
 
@@ -183,10 +183,6 @@ def _count(name: str, given: str) -> int:
     if not given.isdecimal() or int(given) < 1:
         raise InvalidSetting(f"{name} is {given!r}; expected a whole number from 1", cure=f"correct {name}")
     return int(given)
-
-
-def _days(name: str, given: str) -> int | None:
-    return None if given == "never" else _count(name, given)
 
 
 def _home(given: str | None) -> Path:

@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _STOPS = {signal.SIGINT, signal.SIGTERM}
 
@@ -27,7 +27,8 @@ def stops_noticed() -> Iterator[Callable[[], bool]]:
         seen: set[int] = set()
 
         def was_stopped() -> bool:
-            seen.update(_available(reading))
+            with suppress(BlockingIOError):
+                seen.update(reading.recv(4096))
             return bool(_STOPS & seen)
 
         try:
@@ -36,10 +37,3 @@ def stops_noticed() -> Iterator[Callable[[], bool]]:
             signal.set_wakeup_fd(before)
             if was_stopped() and before != -1:
                 os.write(before, bytes(_STOPS & seen))
-
-
-def _available(reading: socket.socket) -> bytes:
-    try:
-        return reading.recv(4096)
-    except BlockingIOError:
-        return b""

@@ -23,6 +23,10 @@ from storage.tables import SCHEMA_VERSION
 
 _OTHER_FILE = "name a file that `stock-assets backup` wrote, or an older backup"
 _BLOCK = 1 << 20
+_TEXT_COLUMNS = """
+SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'
+    AND substr(t.name, 1, 7) <> 'sqlite_' AND (c.type LIKE '%CHAR%' OR c.type LIKE '%TEXT%')
+"""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def relocate(database: Path, old: str, new: str) -> int:
     prefixes = {old: new, f"file://{old}": f"file://{new}", f"file://{quote(old)}": f"file://{quote(new)}"}
     changed = 0
     with closing(sqlite3.connect(database)) as connection, connection:
-        for table, column in _text_columns(connection):
+        for table, column in [(quoted(table), quoted(column)) for table, column in connection.execute(_TEXT_COLUMNS)]:
             for before, after in prefixes.items():
                 is_in = f"{column} = ?2 OR substr({column}, 1, length(?2) + 1) = ?2 || '/'"
                 moved = f"?1 || substr({column}, length(?2) + 1)"
@@ -139,11 +143,3 @@ def relocate(database: Path, old: str, new: str) -> int:
                 update = f"UPDATE {table} SET {column} = {moved} WHERE typeof({column}) = 'text' AND ({is_in})"  # noqa: S608 (as said)
                 changed += connection.execute(update, (after, before)).rowcount
     return changed
-
-
-def _text_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    rows = connection.execute(
-        "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' "
-        "AND substr(t.name, 1, 7) <> 'sqlite_' AND (c.type LIKE '%CHAR%' OR c.type LIKE '%TEXT%')"
-    )
-    return [(quoted(table), quoted(column)) for table, column in rows]
