@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 import sys
 import tomllib
+from functools import cache
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -30,10 +31,13 @@ TOOLS = {"build", "mypy", "pandas-stubs", "pytest-cov", "pytest-xdist", "ruff", 
 PINNED_BY_TORCH = re.compile(r"^(nvidia|cuda|triton)")
 
 
+_owners = cache(importlib.metadata.packages_distributions)
+
+
 def _distributions(*folders: str) -> set[str]:
     """Distributions of everything that is not ours or the standard library's and is imported in the folders."""
-    owners = importlib.metadata.packages_distributions()
-    tops = {name.split(".")[0] for module in modules(*folders) for _, name in module.imports()}
+    owners = _owners()
+    tops = {name.split(".")[0] for module in modules(*folders) for _, name in module.imports}
     foreign = tops - sys.stdlib_module_names - {"stock_assets", "storage", "dashboard", "tests", "benchmarks"}
     # `mlflow` comes from two distributions; the one that is declared brings the other.
     names = ({canonicalize_name(owner) for owner in owners[top]} for top in foreign)

@@ -37,13 +37,13 @@ def test_only_settings_read_the_environment() -> None:
     used = [
         module.at(node.lineno)
         for module in others
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Attribute) and ast.unparse(node) in readers
     ]
     imported = [
         module.at(node.lineno)
         for module in others
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ImportFrom)
         and node.module == "os"
         and {a.name for a in node.names} & {"environ", "getenv"}
@@ -59,7 +59,7 @@ def _broad_excepts(module: Module) -> list[str]:
     # One that ends in a bare `raise` tidies up and hides nothing.
     return [
         module.at(node.lineno)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or re.search(r"\b(Exception|BaseException)\b", ast.unparse(node.type)))
         and ast.unparse(node.body[-1]) != "raise"
@@ -83,7 +83,7 @@ def test_an_asset_reads_and_writes_only_what_it_declares() -> None:
         f"{module.at(node.lineno)}: {ast.unparse(node)}"
         for module in modules("stock_assets/assets")
         if module.file not in READS_THE_LAKE_ITSELF
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if (isinstance(node, ast.Attribute) and node.attr == "lake")
         or (isinstance(node, ast.Name) and node.id in ("Lake", "Publisher"))
     )
@@ -94,7 +94,7 @@ def test_no_pickle_is_ever_written_or_read() -> None:
         f"{module.at(line)} imports {name}"
         for module in modules()
         if module.file not in UNPICKLING_FILES
-        for line, name in module.imports()
+        for line, name in module.imports
         if name.split(".")[0] in PICKLES
     ]
     assert_none(imported + [offender for module in modules() for offender in _unsafe_reads(module)])
@@ -147,7 +147,7 @@ def test_a_function_fits_a_screen() -> None:
     assert_none(
         f"{module.at(node.lineno)}: {node.name} has {_lines(node)} lines"
         for module in EVERYTHING
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _lines(node) > MAX_FUNCTION_LINES
     )
 

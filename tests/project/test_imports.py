@@ -35,7 +35,7 @@ def test_a_module_imports_only_what_its_layer_may() -> None:
     assert_none(
         f"{module.at(line)} imports {name}"
         for module in modules()
-        for line, name in module.imports()
+        for line, name in module.imports
         if _is_below(name, OURS) and not _is_below(name, _allowed(module))
     )
 
@@ -45,7 +45,7 @@ def test_only_the_lineage_and_the_command_line_know_dagster() -> None:
         f"{module.at(line)} imports {name}"
         for module in modules()
         if _is_below(module.name, WITHOUT_DAGSTER)
-        for line, name in module.imports()
+        for line, name in module.imports
         if name.startswith("dagster")
     )
 
@@ -54,7 +54,7 @@ def test_an_asset_does_not_reach_into_commands() -> None:
     assert_none(
         f"{module.at(line)} imports {name}"
         for module in modules("stock_assets/assets")
-        for line, name in module.imports()
+        for line, name in module.imports
         if _is_below(name, ("stock_assets.cli",))
     )
 
@@ -64,7 +64,7 @@ def test_only_the_command_line_uses_its_libraries() -> None:
         f"{module.at(line)} imports {name}"
         for module in modules()
         if not _is_below(module.name, ("stock_assets.cli",))
-        for line, name in module.imports()
+        for line, name in module.imports
         if name.split(".")[0] in ("typer", "rich")
     )
 
@@ -74,7 +74,7 @@ def test_what_dagster_keeps_private_is_imported_in_one_file_and_each_time_says_w
     assert_none(
         f"{module.at(line)} imports {name}"
         for module in modules(*OURS, "benchmarks", "docs")
-        for line, name in module.imports()
+        for line, name in module.imports
         if _is_private_to_dagster(name) and not (module.file == PRIVATE_TO_DAGSTER and _says_why(module, line))
     )
 
