@@ -13,6 +13,7 @@ import pytest
 
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
+from tests.quick_stores import keep_engines_and_migrations
 from tests.synthetic import garch_bars
 
 
@@ -29,6 +30,7 @@ def offline() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STOCK_ASSETS_MLFLOW_URI", "off")
         patch.setenv("STOCK_ASSETS_WORKERS", "1")  # tests run beside each other: each is one process, no pool of them
+        keep_engines_and_migrations(patch)
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
         yield
