@@ -15,6 +15,14 @@ from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
 from tests.quick_stores import keep_engines_and_migrations
 from tests.synthetic import garch_bars
+from tests.tracing import tracing
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Trace coverage where it counts."""
+    if (of_session := tracing(item.config)) is not None:
+        of_session.follow(item.nodeid)
 
 
 def _stays_here(host: str) -> bool:
