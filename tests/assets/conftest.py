@@ -20,6 +20,7 @@ from stock_assets.instance import open_instance
 from stock_assets.runs import Options, Outcome, Work, execute, plan
 from stock_assets.settings import Settings
 from storage.lake import Lake
+from tests.once import made_once
 
 SMALL = ("random_walk", "xgboost")
 Writer = Callable[..., Path]
@@ -132,10 +133,12 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a home in which AAPL has been run once. For copies of it."""
-    folder = tmp_path_factory.mktemp("finished")
-    with open_desk(folder) as desk:
-        assert desk.run("AAPL").failed == {}
-    return folder
+
+    def make(folder: Path) -> None:
+        with open_desk(folder) as desk:
+            assert desk.run("AAPL").failed == {}
+
+    return made_once(tmp_path_factory, "finished", make)
 
 
 @pytest.fixture(scope="module")

@@ -14,18 +14,21 @@ from dashboard.views._base import Context
 from stock_assets.settings import Settings
 from tests.dashboard.browser import chromium
 from tests.dashboard.servers import serving
+from tests.once import made_once
 from tests.project.sources import ROOT
 
 
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which two tickers were run on the bundled bars with the quickest models. Do not change it."""
-    home = tmp_path_factory.mktemp("desk")
     command = [sys.executable, "-m", "stock_assets", "run", "--source", "sample", "--fast"]
     chosen = ["--ticker", "AAPL", "--ticker", "MSFT", "--models", "random_walk,sarima,xgboost"]
-    environment = {**os.environ, "STOCK_ASSETS_HOME": str(home), "STOCK_ASSETS_MLFLOW_URI": "off"}
-    subprocess.run([*command, *chosen], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=500)
-    return home
+
+    def make(home: Path) -> None:
+        environment = {**os.environ, "STOCK_ASSETS_HOME": str(home), "STOCK_ASSETS_MLFLOW_URI": "off"}
+        subprocess.run([*command, *chosen], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=500)
+
+    return made_once(tmp_path_factory, "desk", make)
 
 
 @pytest.fixture
