@@ -164,6 +164,7 @@ def test_progress_is_reported(model, learned_from):
 
 _IN_ANOTHER_PROCESS = """
 import sys
+from pathlib import Path
 import numpy as np
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.history import build_history
@@ -172,17 +173,23 @@ from tests.synthetic import garch_bars
 
 prices = garch_bars("GARCH", 700, seed=7)
 history = build_history(prices, compute_features(prices))
-fitted = discover()[sys.argv[1]].fast().fit(history.iloc[: int(sys.argv[2])])
-np.save(sys.argv[3], fitted.predict(history), allow_pickle=False)
+for name, model in discover().items():
+    fitted = model.fast().fit(history.iloc[: int(sys.argv[1])])
+    np.save(Path(sys.argv[2]) / name, fitted.predict(history), allow_pickle=False)
 """
+
+
+@pytest.fixture(scope="module")
+def found_elsewhere(tmp_path_factory):
+    """What one other process predicts by every model, each in a file."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    command = [sys.executable, "-c", _IN_ANOTHER_PROCESS, str(LEARNED), str(folder)]
+    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, capture_output=True)
+    return folder
 
 
 @pytest.mark.slow
 @each_model
-def test_another_process_finds_the_same_numbers(model, fit, garch_history, tmp_path):
-    found = tmp_path / "predicted.npy"
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", _IN_ANOTHER_PROCESS, model.name, str(LEARNED), str(found)]
-    subprocess.run(command, cwd=root, check=True, capture_output=True)
-    predicted = np.load(found, allow_pickle=False)
+def test_another_process_finds_the_same_numbers(model, fit, garch_history, found_elsewhere):
+    predicted = np.load(found_elsewhere / f"{model.name}.npy", allow_pickle=False)
     np.testing.assert_array_equal(predicted, fit(model).predict(garch_history))
