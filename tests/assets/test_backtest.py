@@ -117,8 +117,8 @@ def test_a_failure_elsewhere_is_not_healed_by_a_backtest(plain_desk: Desk) -> No
 
 @pytest.mark.slow
 def test_settings_are_searched_for_training_and_for_every_refit(desk: Desk) -> None:
-    plan = {"first_train": 700, "step": 250}
-    assert desk.run("AAPL", tune=2).reason is None
+    plan = {"first_train": 450, "step": 150}
+    assert desk.run("AAPL", tune=2, lookback="3y").reason is None
     assert desk.run("AAPL", job="backtest", tune=2, **plan).reason is None
     trials = desk.lake.read("tuning_trials")
     fits = desk.lake.read("backtest_folds", model="xgboost")
