@@ -17,6 +17,16 @@ from tests.quick_stores import keep_engines_and_migrations
 from tests.synthetic import garch_bars
 from tests.tracing import tracing
 
+RUN_WHOLE_LINEAGES = {"finished", "plain_desk", "tracked"}  # fixtures
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a desk that has been run as slow."""
+    for item in items:
+        if RUN_WHOLE_LINEAGES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:

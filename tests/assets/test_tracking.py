@@ -178,6 +178,7 @@ def test_without_the_store_training_completes_says_so_and_is_tracked_by_the_next
     assert store_of(tracked).client.get_run(linked).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_switched_off_nothing_is_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCK_ASSETS_MLFLOW_URI", "off")
     assert desk.run("AAPL", models=("random_walk",)).reason is None
