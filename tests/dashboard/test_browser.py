@@ -1,7 +1,9 @@
 """What a person meets in a real browser: every page, light and dark, wide and on a phone."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -31,15 +33,16 @@ def open_page(opened: Tab, address: str) -> Page:
     return opened.page
 
 
-def comes_to_rest(page: Page) -> bool:
-    """Whether the page soon stops sending itself messages."""
-
-    def sent() -> int:
-        before = page.evaluate("messages")
-        page.wait_for_timeout(3000)
-        return int(page.evaluate("messages")) - before
-
-    return any(sent() < 50 for _ in range(10))
+def at_rest(pages: dict[str, Page]) -> set[str]:
+    """Names of the pages that soon stop sending themselves messages. All of them are watched at once."""
+    restless = dict(pages)
+    for _ in range(10):
+        before = {name: page.evaluate("messages") for name, page in restless.items()}
+        next(iter(restless.values())).wait_for_timeout(3000)
+        restless = {name: page for name, page in restless.items() if page.evaluate("messages") - before[name] >= 50}
+        if not restless:
+            break
+    return pages.keys() - restless.keys()
 
 
 def chart_texts(page: Page) -> list[str]:
@@ -53,23 +56,44 @@ def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
 
 
-@pytest.mark.parametrize("view", [view.name for view in all_views()])
-@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (PHONE, True)], ids=["wide light", "phone dark"])
-def test_a_page_opens_without_an_error_or_a_request_to_elsewhere(
-    browser: Browser, served: str, view: str, size: dict[str, int], dark: bool
-) -> None:
-    with tab(browser, size=size, dark=dark) as opened:
-        opened.page.add_init_script(COUNT_MESSAGES)
-        page = open_page(opened, f"{served}/{view}?ticker=AAPL")
-        page.wait_for_timeout(1500)
+@dataclass(frozen=True)
+class Opened:
+    """Every page, each in a tab of its own, after a while.
+
+    Attributes:
+        tabs: by the page's name.
+        at_rest: names of those that came to rest.
+    """
+
+    tabs: dict[str, Tab]
+    at_rest: set[str]
+
+
+@pytest.fixture(scope="module", params=[(WIDE, False), (PHONE, True)], ids=["wide light", "phone dark"])
+def opened(request: pytest.FixtureRequest, browser: Browser, served: str) -> Iterator[Opened]:
+    """Every page of the desk, opened beside the others: they are waited for once."""
+    size, dark = request.param
+    with ExitStack() as stack:
+        tabs = {view.name: stack.enter_context(tab(browser, size=size, dark=dark)) for view in all_views()}
+        for view, one in tabs.items():
+            one.page.add_init_script(COUNT_MESSAGES)
+            open_page(one, f"{served}/{view}?ticker=AAPL")
+        one.page.wait_for_timeout(1500)
         SCREENS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENS / f"{view}-{'phone-dark' if dark else 'wide-light'}.png")
-        assert comes_to_rest(page)
-        assert opened.errors == []
-        assert opened.outside == []
-        expect(page.locator("[role=alert]")).to_have_count(0)
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 0, "the page is wider than the screen"
+        for view, one in tabs.items():
+            one.page.screenshot(path=SCREENS / f"{view}-{'phone-dark' if dark else 'wide-light'}.png")
+        yield Opened(tabs, at_rest({view: one.page for view, one in tabs.items()}))
+
+
+@pytest.mark.parametrize("view", [view.name for view in all_views()])
+def test_a_page_opens_without_an_error_or_a_request_to_elsewhere(opened: Opened, view: str) -> None:
+    shown = opened.tabs[view]
+    assert view in opened.at_rest
+    assert shown.errors == []
+    assert shown.outside == []
+    expect(shown.page.locator("[role=alert]")).to_have_count(0)
+    overflow = shown.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0, "the page is wider than the screen"
 
 
 def test_another_ticker_changes_charts_and_address_and_charts_are_reached_by_keyboard(
