@@ -21,6 +21,7 @@ from tests.project.sources import ROOT
 
 pytestmark = pytest.mark.slow
 RUN_PATIENCE_MS = 300_000
+RUN = [sys.executable, "-m", "stock_assets", "run"]
 FORBIDDEN = "FROM read_text('/etc/hostname')"
 
 
@@ -76,7 +77,7 @@ def working(tmp_path: Path) -> Iterator[Working]:
     _write(bars, 699)
     environment = {"STOCK_ASSETS_CSV_DIR": str(bars.parent), "STOCK_ASSETS_MLFLOW_URI": "off"}
     subprocess.run(
-        [sys.executable, "-m", "stock_assets", "run", "--ticker", "ACME", "--source", "csv", "--fast"],
+        [*RUN, "--ticker", "ACME", "--source", "csv", "--fast", "--models", "xgboost"],
         cwd=ROOT,
         env={**os.environ, **environment, "STOCK_ASSETS_HOME": str(home)},
         check=True,
