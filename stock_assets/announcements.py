@@ -17,7 +17,7 @@ from stock_assets.forecasting.manifest import digest
 from stock_assets.resources import Warehouse
 from stock_assets.settings import load_settings, redact
 
-Kind = Literal["failure", "champion", "retraining", "restated", "stale"]
+Kind = Literal["failure", "champion", "retraining", "restated", "stale", "calendar"]
 _TIMEOUT_S = 10
 
 

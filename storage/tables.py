@@ -539,7 +539,7 @@ ANNOUNCEMENTS = Table(
     (
         text("announcement_id", "hash of what it is about, so that nothing is announced twice"),
         time("announced_at", "when"),
-        text("kind", "failure, champion, retraining, restated or stale"),
+        text("kind", "failure, champion, retraining, restated, stale or calendar"),
         text("ticker", "which ticker; null where it is about no single one", nullable=True),
         text("message", "a sentence a person can read; holds no secret"),
     ),

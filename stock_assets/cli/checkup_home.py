@@ -5,15 +5,12 @@ Nothing is made or locked here: a home that cannot be written to is a finding li
 
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from stock_assets.cli.checkup import Result
 from stock_assets.cli.context import nearest_existing, why_not_writable
 from stock_assets.settings import Settings
-
-_CALENDAR_ENDS_SOON = timedelta(days=31)
-"""A month leaves time to install a newer release before a ticker has no next session to forecast."""
 
 
 def check_home(settings: Settings, *, packages_are_sound: bool) -> Iterator[Result]:
@@ -129,25 +126,25 @@ def check_calendars(settings: Settings) -> Result:
         )["calendar"]
     except (NothingPublished, DamagedGeneration, QueryRefused, duckdb.Error):  # told by `check_published`
         return Result("calendars", "ok", "none known yet")
-    ending = ends_soon(names, datetime.now(UTC).date())
+    ending = ending_calendars(names, datetime.now(UTC).date())
     if ending:
         cure = "install a newer exchange_calendars; without it their tickers get no forecast from then on"
         return Result("calendars", "warn", "; ".join(ending), cure)
     return Result("calendars", "ok", ", ".join(names) or "none known yet")
 
 
-def ends_soon(calendars: Iterable[str], today: date) -> list[str]:
+def ending_calendars(calendars: Iterable[str], today: date) -> list[str]:
     """What to say of each calendar that is unknown, or ends within a month of `today`."""
     from stock_assets.forecasting.errors import UnknownCalendar
-    from stock_assets.forecasting.sessions import last_known_session
+    from stock_assets.forecasting.sessions import ends_soon
 
     said = []
     for name in calendars:
         try:
-            last = last_known_session(name)
+            last = ends_soon(name, today)
         except UnknownCalendar as error:
             said.append(error.problem)
             continue
-        if last <= today + _CALENDAR_ENDS_SOON:
+        if last is not None:
             said.append(f"{name} is known to {last:%Y-%m-%d} only")
     return said

@@ -22,6 +22,9 @@ AROUND_THE_CLOCK_GRACE = timedelta(hours=1)
 only some 20 minutes after that open; an hour leaves time for a run over many tickers, and is a small part of the day
 that is forecast."""
 
+CALENDAR_ENDS_SOON = timedelta(days=31)
+"""A month leaves time to install a newer release before a ticker has no next session to forecast."""
+
 _DAYS_AND_MONTHS = {"y": (0, 12), "mo": (0, 1), "d": (1, 0)}
 
 
@@ -90,6 +93,16 @@ def last_known_session(calendar: str) -> date:
     """Last session that the calendar knows; some publish no more than the present year. Errors as `next_session`."""
     found: date = _calendar(calendar, _USUAL_START).last_session.date()
     return found
+
+
+def ends_soon(calendar: str, today: date) -> date | None:
+    """Last session of a calendar that ends within `CALENDAR_ENDS_SOON` of `today`, or has ended; None: it goes on.
+
+    Raises:
+        UnknownCalendar: where the calendar does not exist.
+    """
+    last = last_known_session(calendar)
+    return last if last <= today + CALENDAR_ENDS_SOON else None
 
 
 def closing_times(calendar: str, sessions: pd.Series) -> pd.Series:

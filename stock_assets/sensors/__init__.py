@@ -7,6 +7,7 @@ run by default wherever a Dagster daemon runs.
 from stock_assets.sensors.champion_change import champion_change
 from stock_assets.sensors.daily_update import daily_update
 from stock_assets.sensors.dead_runs import dead_runs
+from stock_assets.sensors.ending_calendars import ending_calendars
 from stock_assets.sensors.failed_runs import failed_runs
 from stock_assets.sensors.failed_tickers import failed_tickers
 from stock_assets.sensors.freshness import freshness
@@ -23,6 +24,7 @@ SENSORS = (
     monthly_review,
     champion_change,
     freshness,
+    ending_calendars,
     failed_runs,
     failed_tickers,
     dead_runs,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stock_assets.cli import checkup, checkup_home
+from stock_assets.forecasting import sessions
 from stock_assets.forecasting.sessions import last_known_session
 from stock_assets.settings import Settings
 from storage import files
@@ -132,9 +133,11 @@ def test_a_damaged_published_database_is_missing_and_publish_cures_it(home: Path
 
 def test_a_calendar_is_named_from_a_month_before_its_end() -> None:
     last = last_known_session("XBOM")
-    assert checkup_home.ends_soon(["XBOM", "XNYS"], last - timedelta(days=32)) == []
-    assert checkup_home.ends_soon(["XBOM", "XNYS"], last - timedelta(days=31)) == [f"XBOM is known to {last} only"]
-    [unknown] = checkup_home.ends_soon(["XXXX"], last)
+    assert checkup_home.ending_calendars(["XBOM", "XNYS"], last - timedelta(days=32)) == []
+    assert checkup_home.ending_calendars(["XBOM", "XNYS"], last - timedelta(days=31)) == [
+        f"XBOM is known to {last} only"
+    ]
+    [unknown] = checkup_home.ending_calendars(["XXXX"], last)
     assert "'XXXX' is not an exchange calendar" in unknown
 
 
@@ -145,6 +148,6 @@ def test_the_calendars_of_a_home_are_looked_at(home: Path, say: Say, monkeypatch
     lake.write("tickers", rows.assign(calendar="XBOM"), ticker="AAPL")
     assert say("publish").code == 0
     assert checkup_home.check_calendars(Settings(home)).state in {"ok", "warn"}
-    monkeypatch.setattr(checkup_home, "_CALENDAR_ENDS_SOON", timedelta(days=40_000))
+    monkeypatch.setattr(sessions, "CALENDAR_ENDS_SOON", timedelta(days=40_000))
     found = checkup_home.check_calendars(Settings(home))
     assert (found.state, found.found) == ("warn", f"XBOM is known to {last_known_session('XBOM')} only")
