@@ -19,7 +19,7 @@ from benchmarks.soak.market import restless
 from stock_assets.forecasting.drift import CURRENT, NEEDED, OF, REFERENCE, SHARE, measure_drift
 from stock_assets.forecasting.features import compute_features
 from stock_assets.forecasting.models._base import Floats
-from stock_assets.forecasting.retraining import LIVE_ROWS, Known, decide_retraining, upper_band
+from stock_assets.forecasting.retraining import LIVE_ROWS, Decision, Known, decide_retraining, upper_band
 from stock_assets.forecasting.volatility import forecast_volatility
 from tests.synthetic import garch_bars
 
@@ -47,9 +47,7 @@ class Desk:
     features: pd.DataFrame
     errors: Floats
     trained: int
-    checks: list[pd.DataFrame] = field(default_factory=list)
     flags: list[bool] = field(default_factory=list)
-    decisions: list[pd.DataFrame] = field(default_factory=list)
     retrained: list[tuple[int, str]] = field(default_factory=list)
     band: float = np.inf
 
@@ -59,10 +57,9 @@ class Desk:
         is_high = len(live) >= LIVE_ROWS and live[-LIVE_ROWS:].mean() > self.band
         if sum(self.flags[-OF:]) < NEEDED and not is_high:
             return
-        row = self._decision(live, now)
-        if row["action"].iloc[0] == "retrain":
-            self.decisions.append(row)
-            self.retrained.append((now, row["cause"].iloc[0]))
+        decision = self._decision(live, now)
+        if decision.action == "retrain":
+            self.retrained.append((now, decision.cause))
             self.train(now)
 
     def train(self, now: int) -> None:
@@ -70,18 +67,18 @@ class Desk:
         self.trained = now
         self.band = upper_band(self.errors[now + 1 - _HOLDOUT : now + 1])
 
-    def _decision(self, live: Floats, now: int) -> pd.DataFrame:
+    def _decision(self, live: Floats, now: int) -> Decision:
         sessions = pd.DatetimeIndex(self.features["session"].iloc[: now + 1])
         reference = self.errors[self.trained + 1 - _HOLDOUT : self.trained + 1]
-        empty = pd.DataFrame({"action": [], "cause": [], "session": pd.DatetimeIndex([])})
         known = Known(
             ticker=self.ticker,
-            sessions=sessions,
-            drift=pd.concat(self.checks[-OF:]),
+            session=sessions[-1].date(),
+            drifted=np.array(self.flags[-OF:]),
             live_errors=live,
             reference_errors=reference,
             trained_through=sessions[self.trained].date(),
-            decisions=pd.concat(self.decisions) if self.decisions else empty,
+            since_cause=now - self.retrained[-1][0] if self.retrained else None,
+            latest=None,
             every=None,
         )
         return decide_retraining(known, decided_at=_time(sessions[-1]))
@@ -109,7 +106,6 @@ def replay(desks: list[Desk], first: int, last: int, what: str) -> None:
         newest = pd.concat([desk.features.iloc[now + 1 - REFERENCE - CURRENT : now + 1] for desk in desks])
         checked = measure_drift(newest, checked_at=_time(desks[0].features["session"].iloc[now]))
         for desk, (_, own) in zip(desks, checked.groupby("ticker", sort=False), strict=True):
-            desk.checks = [*desk.checks[1 - OF :], own]
             desk.flags = [*desk.flags[1 - OF :], bool(own["drifted"].mean() >= SHARE)]
             desk.decide(now)
         done = now + 1 - first

@@ -6,10 +6,10 @@ No secret gets out: messages pass `settings.redact`, and the webhook's address i
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -41,24 +41,43 @@ def announce(announcement: Announcement, *, warehouse: Warehouse, now: datetime,
 
     A webhook that cannot be reached is logged; the announcement stands in the table `announcements` all the same.
     """
-    message = redact(announcement.message)
-    row = {
+    return bool(announce_all([announcement], warehouse=warehouse, now=now, log=log))
+
+
+def announce_all(
+    announcements: Iterable[Announcement], *, warehouse: Warehouse, now: datetime, log: Callable[[str], object]
+) -> int:
+    """Tell those that have not been told, and publish once. Returns how many were news.
+
+    A webhook that does not take one of them is not asked to take the others.
+    """
+    given = {one.identity: one for one in announcements}
+    told = warehouse.lake.read("announcements", announcement_id=list(given))["announcement_id"] if given else ()
+    news = {identity: one for identity, one in given.items() if identity not in set(told)}
+    rows = [_row(one, now) for one in news.values()]
+    # Somebody else may have told them since: who writes them down, tells them.
+    if not rows or not warehouse.lake.append("announcements", pd.DataFrame(rows), only_new=True):
+        return 0
+    warehouse.publish()
+    for row in rows:
+        log(str(row["message"]))
+    webhook = load_settings().webhook
+    for row in rows if webhook else ():
+        problem = _post(str(webhook), {"text": row["message"], "kind": row["kind"], "ticker": row["ticker"]})
+        if problem:
+            log(f"the webhook did not take {'this announcement' if len(rows) == 1 else 'all of these'}: {problem}")
+            break
+    return len(rows)
+
+
+def _row(announcement: Announcement, now: datetime) -> dict[str, Any]:
+    return {
         "announcement_id": announcement.identity,
         "announced_at": pd.Timestamp(now).floor("us"),
         "kind": announcement.kind,
         "ticker": announcement.ticker,
-        "message": message,
+        "message": redact(announcement.message),
     }
-    if not warehouse.lake.append("announcements", pd.DataFrame([row]), only_new=True):
-        return False
-    warehouse.publish()
-    log(message)
-    webhook = load_settings().webhook
-    if webhook:
-        problem = _post(webhook, {"text": message, "kind": announcement.kind, "ticker": announcement.ticker})
-        if problem:
-            log(f"the webhook did not take this announcement: {problem}")
-    return True
 
 
 def _post(url: str, content: dict[str, str | None]) -> str | None:

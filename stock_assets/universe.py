@@ -36,8 +36,9 @@ def tickers_of_run(run: dg.DagsterRun, lake: Lake) -> list[str]:
 
 def remaining_of_run(run: dg.DagsterRun, lake: Lake) -> list[str]:
     """Those of `tickers_of_run` that are in the universe now."""
-    known = set(lake.read("tickers")["ticker"])
-    return [ticker for ticker in tickers_of_run(run, lake) if ticker in known]
+    asked = tickers_of_run(run, lake)
+    known = set(lake.read("tickers", ticker=asked)["ticker"])
+    return [ticker for ticker in asked if ticker in known]
 
 
 def chosen_tickers(run_config: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import ArrayLike
 
 from stock_assets.forecasting.features import FEATURES
 from stock_assets.forecasting.models._base import Floats
@@ -61,9 +62,13 @@ def drifted_sessions(drift: pd.DataFrame) -> "pd.Series[bool]":
     return is_drifted
 
 
-def persists(drift: pd.DataFrame) -> bool:
-    """Whether one ticker's inputs had drifted in at least `NEEDED` of its newest `OF` sessions checked."""
-    return bool(drifted_sessions(drift).tail(OF).sum() >= NEEDED)
+def persists(drifted: ArrayLike) -> bool:
+    """Whether inputs had drifted in at least `NEEDED` of the newest `OF` sessions checked.
+
+    Args:
+        drifted: whether they had, for each session checked, ascending.
+    """
+    return int(np.asarray(drifted, dtype=bool)[-OF:].sum()) >= NEEDED
 
 
 _COLUMNS = [

@@ -4,13 +4,15 @@ Three causes, in this order: drift of the inputs that persists, live errors of t
 After a retraining for one of the first two, both are silent for `COOL_DOWN` sessions: the models have just seen it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from stock_assets.forecasting import drift as drifting
 from stock_assets.forecasting.models._base import Floats
@@ -26,6 +28,9 @@ MIN_REFERENCE = 120
 """Fewest out-of-sample errors that a band can be drawn from."""
 BAND = 0.999
 _BLOCK, _DRAWS, _SEED = 10, 10_000, 0
+_FIRST_DRAWS = 1000
+_ABOVE = _DRAWS - int((_DRAWS - 1) * BAND)
+"""Where so many draws are above a value, the band is, too."""
 
 
 @dataclass(frozen=True)
@@ -33,88 +38,119 @@ class Known:
     """What is known about one ticker when it is decided.
 
     Attributes:
-        sessions: sessions of its features, ascending.
-        drift: its rows of table `drift`.
+        ticker: symbol.
+        session: the newest session of its features.
+        drifted: whether the inputs had drifted, for each of the newest sessions checked, ascending; `drifting.OF` are
+            looked at.
         live_errors: squared live errors of the champion over forecast variance, in time order, shape (n,).
         reference_errors: the same of that model's out-of-sample rows before it went live, shape (m,).
         trained_through: last session whose label the models in use have seen.
-        decisions: its rows of table `retraining`.
+        since_cause: sessions since it was last trained again for drift or live errors; None: never.
+        latest: action and cause of its latest decision; None: none.
         every: age at which models are trained again; None: never for age alone.
     """
 
     ticker: str
-    sessions: pd.DatetimeIndex
-    drift: pd.DataFrame
+    session: date
+    drifted: NDArray[np.bool_]
     live_errors: Floats
     reference_errors: Floats
     trained_through: date
-    decisions: pd.DataFrame
+    since_cause: int | None
+    latest: tuple[str, str] | None
     every: timedelta | None
 
 
-def decide_retraining(known: Known, *, decided_at: datetime) -> pd.DataFrame:
-    """One row of table `retraining`: whether a ticker's models are trained again now (`decided_at`, aware), and why."""
+@dataclass(frozen=True)
+class Decision:
+    """One row of table `retraining`; its reason is a sentence with the numbers."""
+
+    ticker: str
+    decided_at: datetime
+    session: date
+    action: Action
+    cause: Cause
+    reason: str
+
+
+def decide_retraining(known: Known, *, decided_at: datetime) -> Decision:
+    """Decide whether one ticker's models are trained again now.
+
+    Args:
+        known: see there.
+        decided_at: now, aware.
+    """
     cause, reason = _find_cause(known)
-    left = COOL_DOWN - _sessions_since_retraining(known)
+    left = 0 if known.since_cause is None else COOL_DOWN - known.since_cause
     action: Action = "keep" if cause == "none" else "retrain"
     if cause in ("drift", "live_error") and left > 0:
         action = "wait"
         reason += f" The models were trained again for such a cause, and it is left alone for {left} more sessions."
-    row = {
-        "ticker": known.ticker,
-        "decided_at": pd.Timestamp(decided_at).as_unit("ns"),
-        "session": known.sessions[-1],
-        "action": action,
-        "cause": cause,
-        "reason": reason,
-    }
-    return pd.DataFrame([row]).astype({"decided_at": "datetime64[ns, UTC]", "session": "datetime64[ns]"})
+    return Decision(known.ticker, decided_at, known.session, action, cause, reason)
 
 
-def is_news(decision: pd.DataFrame, earlier: pd.DataFrame) -> bool:
-    """Whether a decision is worth a row: a retraining always, anything else where it differs from the last one."""
-    row = decision.iloc[0]
-    if row["action"] == "retrain" or earlier.empty:
-        return True
-    last = earlier.sort_values("decided_at").iloc[-1]
-    return bool(row["action"] != last["action"] or row["cause"] != last["cause"])
+def as_rows(decisions: Iterable[Decision]) -> pd.DataFrame:
+    """Rows of table `retraining`."""
+    frame = pd.DataFrame([asdict(one) for one in decisions], columns=list(Decision.__dataclass_fields__))
+    return frame.astype({"decided_at": "datetime64[ns, UTC]", "session": "datetime64[ns]"})
+
+
+def is_news(decision: Decision, latest: tuple[str, str] | None) -> bool:
+    """Whether a decision is worth a row: a retraining always, anything else where it differs from the latest one."""
+    return decision.action == "retrain" or (decision.action, decision.cause) != latest
 
 
 def upper_band(reference_errors: ArrayLike) -> float:
     """Mean squared standardised error that `LIVE_ROWS` rows stay below with probability `BAND` if nothing has changed.
 
     Means of resampled blocks of consecutive errors (moving-block bootstrap: Künsch 1989, Annals of Statistics 17).
-    Takes squared errors over forecast variance, in time order, shape (m,), m ≥ `MIN_REFERENCE`.
+
+    Args:
+        reference_errors: squared errors over forecast variance, in time order, shape (m,), m ≥ `MIN_REFERENCE`.
     """
-    errors = np.asarray(reference_errors, dtype=float)
-    rng = np.random.default_rng(_SEED)
-    starts = rng.integers(0, len(errors) - _BLOCK + 1, size=(_DRAWS, LIVE_ROWS // _BLOCK))
-    block_means = np.convolve(errors, np.full(_BLOCK, 1 / _BLOCK), mode="valid")
-    return float(np.quantile(block_means[starts].mean(axis=1), BAND))
+    means = _block_means(reference_errors)
+    return float(np.quantile(means[_starts(len(means))].mean(axis=1), BAND))
+
+
+def _exceeded_band(live: float, reference_errors: ArrayLike) -> float | None:
+    """`upper_band`, where `live` is above it; mostly a few of its draws are enough to see that it is not."""
+    means = _block_means(reference_errors)
+    first = means[_starts(len(means))[:_FIRST_DRAWS]].mean(axis=1)
+    if np.count_nonzero(first > live) >= _ABOVE:
+        return None
+    band = upper_band(reference_errors)
+    return band if live > band else None
+
+
+def _block_means(errors: ArrayLike) -> Floats:
+    return np.convolve(np.asarray(errors, dtype=float), np.full(_BLOCK, 1 / _BLOCK), mode="valid")
+
+
+@lru_cache(maxsize=16)
+def _starts(n: int) -> NDArray[np.int64]:
+    """Which of `n` blocks are drawn: the same for all tickers with as many."""
+    return np.random.default_rng(_SEED).integers(0, n, size=(_DRAWS, LIVE_ROWS // _BLOCK))
 
 
 def _find_cause(known: Known) -> tuple[Cause, str]:
-    checked = drifting.drifted_sessions(known.drift).tail(drifting.OF)
+    checked = known.drifted[-drifting.OF :]
     drifted = f"The inputs had drifted in {int(checked.sum())} of the newest {len(checked)} sessions checked"
-    if drifting.persists(known.drift):
+    if drifting.persists(checked):
         return "drift", f"{drifted}; {drifting.NEEDED} of {drifting.OF} are enough."
-    if len(known.live_errors) >= LIVE_ROWS and len(known.reference_errors) >= MIN_REFERENCE:
-        live, band = float(np.mean(known.live_errors[-LIVE_ROWS:])), upper_band(known.reference_errors)
-        if live > band:
-            return "live_error", (
-                f"The champion's newest {LIVE_ROWS} squared live errors average {live:.2f} forecast variances, "
-                f"above the {band:.2f} that out-of-sample errors reach by chance once in {1 / (1 - BAND):.0f} times."
-            )
-    age = (known.sessions[-1].date() - known.trained_through).days
+    live, band = _live_error(known)
+    if band is not None:
+        return "live_error", (
+            f"The champion's newest {LIVE_ROWS} squared live errors average {live:.2f} forecast variances, "
+            f"above the {band:.2f} that out-of-sample errors reach by chance once in {1 / (1 - BAND):.0f} times."
+        )
+    age = (known.session - known.trained_through).days
     if known.every is not None and age >= known.every.days:
         return "age", f"The models have learned nothing for {age} days; {known.every.days} are allowed."
     return "none", f"{drifted}, and live errors are within their band."
 
 
-def _sessions_since_retraining(known: Known) -> int:
-    for_cause = known.decisions[
-        (known.decisions["action"] == "retrain") & known.decisions["cause"].isin(["drift", "live_error"])
-    ]
-    if for_cause.empty:
-        return COOL_DOWN
-    return int((known.sessions > for_cause["session"].max()).sum())
+def _live_error(known: Known) -> tuple[float, float | None]:
+    if len(known.live_errors) < LIVE_ROWS or len(known.reference_errors) < MIN_REFERENCE:
+        return float("nan"), None
+    live = float(np.mean(known.live_errors[-LIVE_ROWS:]))
+    return live, _exceeded_band(live, known.reference_errors)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from stock_assets.forecasting.updates import Listed
 from stock_assets.health import Failure
 from stock_assets.notes import first_lines
 from stock_assets.resources import PriceSource, Warehouse
+from stock_assets.sources.base import Source
 from storage import queries
 from storage.errors import NothingPublished
 from storage.published import Reader
@@ -24,12 +26,13 @@ def listed_tickers(warehouse: Warehouse, *, log: Callable[[str], object]) -> lis
     """
     found: list[Listed] = []
     problems: list[str] = []
+    open_once = cache(PriceSource().open)
     for row in published(warehouse, queries.newest_sessions).to_dict("records"):
         if pd.isna(row["calendar"]):
             problems.append(f"{row['ticker']} is not updated: its exchange is not known before its first fetch")
             continue
         with excused(row["ticker"], "is not updated", problems):
-            found.append(Listed(row["ticker"], row["calendar"], row["newest_session"].date(), _end(row)))
+            found.append(Listed(row["ticker"], row["calendar"], row["newest_session"].date(), _end(row, open_once)))
     tell(problems, log)
     return found
 
@@ -58,6 +61,6 @@ def tell(problems: list[str], log: Callable[[str], object]) -> None:
         log(line)
 
 
-def _end(row: dict[Any, Any]) -> date | None:
+def _end(row: dict[Any, Any], open_source: Callable[[str | None], Source]) -> date | None:
     source = None if pd.isna(row["source"]) else row["source"]
-    return PriceSource().open(source).last_session(row["ticker"])
+    return open_source(source).last_session(row["ticker"])

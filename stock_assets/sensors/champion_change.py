@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from stock_assets.announcements import Announcement, announce
+from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._materialized import materialized_since
@@ -21,13 +21,14 @@ def champion_change(
     news, cursor = materialized_since(context.instance, "champion", context.cursor)
     tickers = sorted({ticker for one in news for ticker in one.tickers})
     decisions = warehouse.lake.read("champion", ticker=tickers).sort_values("decided_at")
-    told = 0
+    changes: list[Announcement] = []
     for ticker, history in decisions.groupby("ticker"):
         if len(history) > 1 and history["model"].iloc[-1] != history["model"].iloc[-2]:
             before, now = history.iloc[-2], history.iloc[-1]
             message = f"{ticker}: {now['model']} replaces {before['model']} as champion. {now['reason']}"
-            change = Announcement("champion", message, about=now["decided_at"].isoformat(), ticker=str(ticker))
-            told += announce(change, warehouse=warehouse, now=clock.now(), log=context.log.info)
+            about = now["decided_at"].isoformat()
+            changes.append(Announcement("champion", message, about=about, ticker=str(ticker)))
+    told = announce_all(changes, warehouse=warehouse, now=clock.now(), log=context.log.info)
     return dg.SensorResult(
         cursor=cursor, skip_reason=None if told else f"{len(tickers)} decisions since the last look, no new champion"
     )

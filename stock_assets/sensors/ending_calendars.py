@@ -3,7 +3,7 @@
 import dagster as dg
 import pandas as pd
 
-from stock_assets.announcements import Announcement, announce
+from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
 from stock_assets.forecasting.sessions import ends_soon
 from stock_assets.resources import Warehouse
@@ -24,15 +24,15 @@ def ending_calendars(context: dg.SensorEvaluationContext, warehouse: Warehouse, 
     universe = published(warehouse, queries.tickers)
     by_calendar = universe.groupby("calendar")["ticker"] if len(universe) else ()  # not known yet: in no group
     problems: list[str] = []
-    n_told = 0
+    news: list[Announcement] = []
     for calendar, tickers in by_calendar:
         with excused(str(calendar), "is not looked at", problems):
             last = ends_soon(str(calendar), clock.now().date())
             if last is not None:
                 message = _message(str(calendar), f"{last:%Y-%m-%d}", tickers)
-                news = Announcement("calendar", message, about=f"{calendar}:{last}")
-                n_told += announce(news, warehouse=warehouse, now=clock.now(), log=context.log.warning)
+                news.append(Announcement("calendar", message, about=f"{calendar}:{last}"))
     tell(problems, context.log.warning)
+    n_told = announce_all(news, warehouse=warehouse, now=clock.now(), log=context.log.warning)
     return dg.SkipReason(f"{len(by_calendar)} calendars, {n_told} of them told of now")
 
 

@@ -5,7 +5,7 @@ import json
 import dagster as dg
 import pandas as pd
 
-from stock_assets.announcements import Announcement, announce
+from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
 from stock_assets.health import FAILED
 from stock_assets.notes import first_lines
@@ -27,7 +27,7 @@ def failed_tickers(
     failed = _failed(warehouse)
     told: dict[str, list[str]] = json.loads(context.cursor or "{}")
     known: dict[str, list[str]] = {}
-    n_told = 0
+    news: list[Announcement] = []
     for run_id, rows in failed.groupby("run_id") if len(failed) else ():
         run = context.instance.get_run_by_id(str(run_id))
         if run is not None and not run.is_finished:
@@ -35,9 +35,9 @@ def failed_tickers(
         # Tickers of a run that was cut short are marked a moment after it is.
         new = rows[~rows["ticker"].isin(told.get(str(run_id), []))]
         if len(new):
-            news = _announcement(str(run_id), new)
-            n_told += announce(news, warehouse=warehouse, now=clock.now(), log=context.log.warning)
+            news.append(_announcement(str(run_id), new))
         known[str(run_id)] = rows["ticker"].tolist()
+    n_told = announce_all(news, warehouse=warehouse, now=clock.now(), log=context.log.warning)
     cursor = json.dumps(known)
     return dg.SensorResult(cursor=cursor, skip_reason=None if n_told else f"{len(failed)} failed tickers, no new one")
 

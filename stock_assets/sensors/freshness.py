@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from stock_assets.announcements import Announcement, announce
+from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
 from stock_assets.forecasting.updates import Listed, stale_tickers
 from stock_assets.resources import Warehouse
@@ -40,10 +40,8 @@ def freshness(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: 
     """Report and announce the tickers that lack a session."""
     now = clock.now()
     stale = _stale(warehouse, now, context.log.warning)
-    for (market, session), some in _by_session(stale).items():
-        alone = some[0].ticker if len(some) == 1 else None
-        news = Announcement("stale", _sentence(some) or "", about=f"{market}:{session}", ticker=alone)
-        announce(news, warehouse=warehouse, now=now, log=context.log.warning)
+    news = [_news(market, session, some) for (market, session), some in _by_session(stale).items()]
+    announce_all(news, warehouse=warehouse, now=now, log=context.log.warning)
     severity = dg.AssetCheckSeverity.WARN
     evaluation = dg.AssetCheckEvaluation(
         _PRICES, _NAME, passed=not stale, severity=severity, description=_sentence(stale)
@@ -62,6 +60,11 @@ def _by_session(stale: list[Listed]) -> dict[tuple[str, date], list[Listed]]:
     for one in stale:
         groups.setdefault((one.calendar, one.newest_session), []).append(one)
     return groups
+
+
+def _news(market: str, session: date, some: list[Listed]) -> Announcement:
+    alone = some[0].ticker if len(some) == 1 else None
+    return Announcement("stale", _sentence(some) or "", about=f"{market}:{session}", ticker=alone)
 
 
 def _sentence(stale: list[Listed]) -> str | None:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from stock_assets.announcements import Announcement, announce
+from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
 from stock_assets.forecasting.ensembles import model_names
 from stock_assets.resources import Warehouse
@@ -24,10 +24,12 @@ def restated_history(
     """Mark the models of restated tickers."""
     news, cursor = materialized_since(context.instance, "prices", context.cursor)
     restated = [one for one in news if one.marks.get(_MARK)]
-    for one in restated:
-        for ticker, n in one.marks[_MARK].items():
-            announcement = Announcement("restated", _sentence(ticker, n), about=one.run_id, ticker=ticker)
-            announce(announcement, warehouse=warehouse, now=clock.now(), log=context.log.info)
+    told = [
+        Announcement("restated", _sentence(ticker, n), about=one.run_id, ticker=ticker)
+        for one in restated
+        for ticker, n in one.marks[_MARK].items()
+    ]
+    announce_all(told, warehouse=warehouse, now=clock.now(), log=context.log.info)
     return dg.SensorResult(
         cursor=cursor,
         asset_events=[mark for one in restated for mark in _marks(one)],

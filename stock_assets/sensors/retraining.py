@@ -3,25 +3,26 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 
-from stock_assets.announcements import Announcement, announce
+from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
-from stock_assets.forecasting.forecasts import with_actuals
+from stock_assets.forecasting.drift import SHARE
 from stock_assets.forecasting.models._base import Floats
-from stock_assets.forecasting.retraining import Known, decide_retraining, is_news
+from stock_assets.forecasting.retraining import Decision, Known, as_rows, decide_retraining, is_news
 from stock_assets.instance import busy_tickers
 from stock_assets.jobs import train
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._materialized import materialized_since
 from stock_assets.sensors._requests import requested, run_request
-from stock_assets.sensors._universe import excused, tell
+from stock_assets.sensors._universe import excused, published, tell
 from stock_assets.settings import load_settings
-from stock_assets.universe import markets_of
-from storage.lake import Lake
+from storage import queries
 
 
 @dg.sensor(
@@ -40,20 +41,17 @@ def retraining(
     news, seen = materialized_since(context.instance, "drift", seen)
     # Several checks between two looks are decided on once, with the newest of them.
     checked = waiting | {ticker for one in news for ticker in one.tickers}
-    checked &= set(warehouse.lake.read("tickers")["ticker"]) if checked else set()
-    # The run that made a check may not have ended yet: its tickers are looked at again.
+    # The run that made a check may not have ended yet: its tickers are looked at again. One that has is published.
     busy = checked & busy_tickers(context.instance, warehouse.lake) if checked else set()
-    due: dict[str, pd.Series] = {}
-    problems: list[str] = []
-    for ticker in sorted(checked - busy):
-        with excused(ticker, "is not decided on", problems):
-            decision = _decide(context, warehouse, clock, ticker)
-            if decision["action"] == "retrain":
-                due[ticker] = decision
-    tell(problems, context.log.warning)
+    facts = _facts(warehouse, checked - busy)
+    due = {decision.ticker: decision for decision in _decide(context, warehouse, clock, facts)}
+    markets: dict[str, dict[str, Decision]] = {}
+    for row in facts:
+        if row["ticker"] in due:
+            markets.setdefault(row["calendar"], {})[row["ticker"]] = due[row["ticker"]]
     return requested(
         context.instance,
-        [_request(market, {name: due[name] for name in names}) for market, names in _markets(warehouse, due).items()],
+        [_request(market, decisions) for market, decisions in markets.items()],
         cursor=json.dumps({"seen": seen, "waiting": sorted(busy)}),
     )
 
@@ -65,58 +63,69 @@ def _read(cursor: str | None) -> tuple[str | None, set[str]]:
     return stored["seen"], set(stored["waiting"])
 
 
-def _markets(warehouse: Warehouse, due: Iterable[str]) -> dict[str, list[str]]:
-    return markets_of(warehouse.lake, due) if due else {}
-
-
-def _request(market: str, decisions: Mapping[str, pd.Series]) -> dg.RunRequest:
-    causes = ", ".join(sorted({str(row["cause"]) for row in decisions.values()}))
-    about = {ticker: f"{row['session']:%Y-%m-%d}" for ticker, row in decisions.items()}
+def _request(market: str, decisions: Mapping[str, Decision]) -> dg.RunRequest:
+    causes = ", ".join(sorted({one.cause for one in decisions.values()}))
+    about = {ticker: f"{one.session:%Y-%m-%d}" for ticker, one in decisions.items()}
     return run_request(train.name, market, about, key=f"retrain:{market}", tags={"stock_assets/cause": causes})
 
 
-def _decide(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock, ticker: str) -> pd.Series:
-    known, now = _known(warehouse.lake, ticker), clock.now()
-    decision = decide_retraining(known, decided_at=now)
-    row = decision.iloc[0]
-    if is_news(decision, known.decisions):
-        warehouse.lake.append("retraining", decision, only_new=True)
-        warehouse.publish()
-    if row["action"] == "retrain" and row["cause"] != "age":
-        message = f"{ticker} is trained again. {row['reason']}"
-        told = Announcement("retraining", message, about=f"{row['session']:%Y-%m-%d}", ticker=ticker)
-        announce(told, warehouse=warehouse, now=now, log=context.log.info)
-    return row
+def _facts(warehouse: Warehouse, tickers: Iterable[str]) -> list[dict[Any, Any]]:
+    """All tickers in one query: one after another, each would be eight files."""
+    asked = sorted(tickers)
+    if not asked:
+        return []
+    return published(warehouse, partial(queries.retraining_facts, tickers=asked)).to_dict("records")
 
 
-def _known(lake: Lake, ticker: str) -> Known:
-    champion = lake.read("champion", ticker=ticker).sort_values("decided_at")["model"].iloc[-1]
-    fits = lake.read("models", ticker=ticker, kind="final")
-    days = load_settings().retrain_days
+def _decide(
+    context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock, facts: Iterable[Mapping[Any, Any]]
+) -> list[Decision]:
+    """Those that are trained again; what is decided is written down and told."""
+    now, days = clock.now(), load_settings().retrain_days
+    news: list[Decision] = []
+    problems: list[str] = []
+    for row in facts:
+        with excused(row["ticker"], "is not decided on", problems):
+            if any(pd.isna(row[name]) for name in ("calendar", "model", "trained_through", "session")):
+                problems.append(f"{row['ticker']} is not decided on: it has no market, features, champion or fits")
+                continue
+            known = _known(row, timedelta(days=days) if days else None)
+            decision = decide_retraining(known, decided_at=now)
+            if is_news(decision, known.latest):
+                news.append(decision)
+    tell(problems, context.log.warning)
+    if news:
+        warehouse.lake.append("retraining", as_rows(news), only_new=True)
+    due = [one for one in news if one.action == "retrain"]
+    told = [
+        Announcement(
+            "retraining",
+            f"{one.ticker} is trained again. {one.reason}",
+            about=f"{one.session:%Y-%m-%d}",
+            ticker=one.ticker,
+        )
+        for one in due
+        if one.cause != "age"
+    ]
+    if not announce_all(told, warehouse=warehouse, now=now, log=context.log.info) and news:
+        warehouse.publish()  # what is told is published with it
+    return due
+
+
+def _known(row: Mapping[Any, Any], every: timedelta | None) -> Known:
     return Known(
-        ticker=ticker,
-        sessions=pd.DatetimeIndex(lake.read("features", ticker=ticker)["session"]),
-        drift=lake.read("drift", ticker=ticker),
-        live_errors=_live_errors(lake, ticker, champion),
-        reference_errors=_reference_errors(lake, ticker, champion),
-        trained_through=fits["train_end"].max().date(),
-        decisions=lake.read("retraining", ticker=ticker),
-        every=timedelta(days=days) if days else None,
+        ticker=row["ticker"],
+        session=row["session"].date(),
+        drifted=_numbers(row["drifted"]) >= SHARE,
+        live_errors=_numbers(row["live"]) ** 2,
+        reference_errors=_numbers(row["reference"]) ** 2,
+        trained_through=row["trained_through"].date(),
+        since_cause=None if pd.isna(row["since_cause"]) else int(row["since_cause"]),
+        latest=None if pd.isna(row["action"]) else (row["action"], row["cause"]),
+        every=every,
     )
 
 
-def _live_errors(lake: Lake, ticker: str, model: str) -> Floats:
-    """Squared live errors in log returns over forecast variance, in time order."""
-    forecasts = lake.read("forecasts", ticker=ticker, model=model, is_live=True)
-    scores = lake.read("forecast_scores", ticker=ticker, model=model)
-    rows = with_actuals(forecasts, scores).sort_values("target_session")
-    rows = rows.drop_duplicates("target_session", keep="last")
-    errors = np.log(rows["actual"] / rows["predicted"]) / rows["volatility"]
-    return np.asarray(errors.to_numpy(dtype=float) ** 2)
-
-
-def _reference_errors(lake: Lake, ticker: str, model: str) -> Floats:
-    """The same of holdout rows, none of which the evaluated fit has learned from."""
-    rows = lake.read("predictions", ticker=ticker, model=model, scheme="holdout").sort_values("session")
-    errors = (rows["actual_log_return"] - rows["predicted_log_return"]) / rows["volatility"]
-    return np.asarray(errors.dropna().to_numpy(dtype=float) ** 2)
+def _numbers(listed: Any) -> Floats:
+    """A list of the query's; null where there was nothing."""
+    return np.asarray(listed if isinstance(listed, np.ndarray) else [], dtype=float)

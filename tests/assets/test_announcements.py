@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stock_assets.announcements import Announcement, announce
+from stock_assets.announcements import Announcement, announce, announce_all
 from stock_assets.resources import Warehouse
+from storage.published import generations
 
 NOW = datetime(2024, 3, 5, 14, tzinfo=UTC)
 
@@ -70,3 +71,25 @@ def test_secrets_in_a_failure_are_not_passed_on(warehouse: Warehouse, monkeypatc
     announce(Announcement("failure", message, about="1"), warehouse=warehouse, now=NOW, log=said.append)
     stored = warehouse.lake.read("announcements")["message"].iloc[0]
     assert stored == said[0] == "cannot reach postgresql://(password)@db:5432/x nor (webhook)"
+
+
+def test_many_are_told_together_each_once_and_published_once(warehouse: Warehouse, hook: ThreadingHTTPServer) -> None:
+    said: list[str] = []
+    news = [Announcement("restated", f"T{number} was restated", about="1", ticker=f"T{number}") for number in range(3)]
+    assert announce_all([], warehouse=warehouse, now=NOW, log=said.append) == 0
+    assert announce_all(news[:1], warehouse=warehouse, now=NOW, log=said.append) == 1
+    assert announce_all([*news, news[2]], warehouse=warehouse, now=NOW, log=said.append) == 2
+    assert said == sorted(warehouse.lake.read("announcements")["message"]) == [one.message for one in news]
+    assert len(generations(warehouse.path)) == 2
+    assert [one["ticker"] for one in hook.posted] == ["T0", "T1", "T2"]  # type: ignore[attr-defined]
+
+
+def test_a_webhook_that_refuses_one_of_many_is_not_asked_to_take_the_others(
+    warehouse: Warehouse, hook: ThreadingHTTPServer
+) -> None:
+    hook.answer = 500  # type: ignore[attr-defined]
+    said: list[str] = []
+    news = [Announcement("restated", f"T{number}", about="1", ticker=f"T{number}") for number in range(3)]
+    announce_all(news, warehouse=warehouse, now=NOW, log=said.append)
+    assert said == ["T0", "T1", "T2", "the webhook did not take all of these: it answered 500"]
+    assert len(hook.posted) == 1  # type: ignore[attr-defined]

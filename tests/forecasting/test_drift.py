@@ -105,13 +105,13 @@ def _history(flags: list[bool]) -> pd.DataFrame:
     ],
 )
 def test_drift_persists_when_most_of_the_newest_sessions_had_it(flags: list[bool], expected: bool) -> None:
-    assert persists(_history(flags)) is expected
+    assert persists(drifted_sessions(_history(flags))) is expected
 
 
 def test_a_session_checked_twice_counts_once_by_its_newest_check() -> None:
     history = _history([True] * NEEDED)
     corrected = history.assign(drifted=False, checked_at=history["checked_at"] + pd.Timedelta(hours=1))
-    assert not persists(pd.concat([history, corrected]))
+    assert not persists(drifted_sessions(pd.concat([history, corrected])))
     assert len(drifted_sessions(pd.concat([history, corrected]))) == NEEDED
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from stock_assets.resources import Warehouse
 from stock_assets.sensors.retraining import retraining
+from storage.publisher import Publisher
 from tests.assets.conftest import Desk
 from tests.sensors.conftest import NOW, Ask, begin_run, readable, tell_made, tickers_of
 from tests.storage.frames import rows
@@ -38,6 +39,7 @@ def _check(desk: Desk, *tickers: str, drifted: bool) -> None:
             checked_at=newest.tz_localize("UTC") + pd.Timedelta(hours=22), current_end=newest
         )
         desk.lake.write("drift", checks, ticker=ticker)
+    Publisher(desk.settings.home).publish()
     tell_made(desk, "drift", *(tickers or ("AAPL",)))
 
 
@@ -107,7 +109,7 @@ def test_a_ticker_that_cannot_be_decided_on_stops_no_other(
     _check(desk, "BARE", "AAPL", drifted=True)
     [request] = ask(retraining, cursor=start).run_requests
     assert tickers_of(request) == ["AAPL"]
-    assert "BARE is not decided on: a bug: IndexError" in capfd.readouterr().err
+    assert "BARE is not decided on: it has no market, features, champion or fits" in capfd.readouterr().err
 
 
 def test_a_cursor_of_an_older_version_is_understood(ask: Ask, desk: Desk, trained: Warehouse) -> None:

@@ -1,6 +1,7 @@
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -169,3 +170,38 @@ def test_a_wrong_name_is_answered_with_the_nearest(published: Path, tmp_path: Pa
         storage.table("leaderboard", published, modle="sarima")
     with pytest.raises(NothingPublished, match=r"run `stock-assets run`"):
         storage.table("prices", tmp_path)
+
+
+def test_a_retraining_is_decided_by_the_newest_of_everything(tmp_path: Path) -> None:
+    """Twelve sessions checked, the last of them twice; three forecasts, one said again, one scored again."""
+    publisher = Publisher(tmp_path)
+    lake, days = publisher.lake, pd.bdate_range("2024-01-01", periods=20)
+    for ticker in ("AAPL", "BARE", "OTHER"):
+        lake.write("tickers", rows("tickers", 1, ticker=ticker, calendar="XNYS"), ticker=ticker)
+    lake.write("features", rows("features", 20, session=days, target_session=days), ticker="AAPL")
+    lake.append("champion", rows("champion", 2, model=["sarima", "random_walk"]))
+    fits = rows("models", 2, kind=["evaluated", "final"], train_end=days[[9, 15]])
+    lake.write("models", fits, **partition("models"))
+    causes = {"cause": ["drift", "age", "none"], "action": ["retrain", "retrain", "keep"]}
+    lake.append("retraining", rows("retraining", 3, session=days[[14, 16, 18]], **causes))
+    checks = rows("drift", 13, feature="gap", drifted=[True] + [False] * 11 + [True])
+    lake.write("drift", checks.assign(current_end=[*days[:12], days[11]]), ticker="AAPL")
+    said = {"is_live": [True, True, True, False], "target_session": days[[3, 4, 3, 5]], "volatility": 0.5}
+    made = rows("forecasts", 4, predicted=[10.0, 20.0, 40.0, 30.0], **said)
+    lake.append("forecasts", made)
+    for late, actual in ((False, [1.0] * 4), (True, [10.0, 20.0 * np.e, 40.0 * np.e**2, 30.0])):
+        scored = rows("forecast_scores", 4, actual=actual, forecast_id=made["forecast_id"])
+        lake.append("forecast_scores", scored.assign(scored_at=scored["scored_at"] + pd.Timedelta(days=100 * late)))
+    known = {"actual_log_return": [0.3, 0.1, None], "predicted_log_return": 0.1, "volatility": 0.1}
+    lake.write("predictions", rows("predictions", 3, **known), **partition("predictions"))
+    publisher.publish()
+    with Reader(tmp_path) as reader:
+        found = queries.retraining_facts(reader, ["BARE", "AAPL", "REMOVED"])
+    assert found["ticker"].tolist() == ["AAPL", "BARE"]
+    row = found.iloc[0]
+    assert (row["calendar"], row["model"], row["action"], row["cause"]) == ("XNYS", "random_walk", "keep", "none")
+    assert (row["session"], row["trained_through"], row["since_cause"]) == (days[19], days[15], 5)
+    assert row["drifted"].tolist() == [0.0] * 9 + [1.0]
+    assert row["live"] == pytest.approx([4.0, 2.0])
+    assert row["reference"] == pytest.approx([2.0, 0.0])
+    assert found.iloc[1][["model", "session", "trained_through", "since_cause", "drifted", "live"]].isna().all()
