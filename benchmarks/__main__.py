@@ -13,6 +13,7 @@ PARTS = {
     "Publishing and querying": ["benchmarks.publish"],
     "Dashboard of a universe": ["benchmarks.dashboard"],
     "Storage under load": ["benchmarks.storage_load", "load"],
+    "Killed runs and workers": ["benchmarks.killed_runs"],
 }
 
 
