@@ -8,6 +8,7 @@ PARTS = {
     "Lineage against bare fits": ["benchmarks.lineage"],
     "Training speed of the networks": ["benchmarks.training"],
     "Daily update against a bare loop": ["benchmarks.daily"],
+    "A tick of each sensor over 5,000 tickers": ["benchmarks.sensors"],
     "Features against pandas": ["benchmarks.features"],
     "Scores of a universe": ["benchmarks.evaluation"],
     "Publishing and querying": ["benchmarks.publish"],
