@@ -6,6 +6,7 @@ features, predictions with intervals, scores, champion, forecasts, drift, public
 final fit in its library's own format (skops, .keras, state dict, UBJ, JSON), loads it, and asks it for the whole
 history, ticker after ticker; nothing else. It runs before the update and after it, since a machine's speed drifts, and
 the mean counts. Budget: at most 0.2 × of it in seconds of a processor; with more tickers at most 1.05 × for each.
+The update and its workers may have 3 GB resident together with 500 tickers, and 1.2 × that with more.
 """
 
 import argparse
@@ -17,10 +18,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.processes import Both, timed
+from benchmarks.processes import Both, measured, timed
 
 BUDGET = 0.2
 GROWTH = 1.05
+MEMORY, MEMORY_AT, MEMORY_GROWTH = 3.0, 500, 1.2
+"""GB with so many tickers, and how much more there may be with more of them."""
 TRAINED = "T0000"
 _SESSIONS = 1300
 _COPIED = ("raw_prices", "prices", "features", "splits", "predictions", "models", "champion", "evaluation", "tickers")
@@ -146,12 +149,21 @@ def verdict(value: float, budget: float) -> str:
     return f"   (budget {budget}: {'held' if value <= budget else 'missed'})"
 
 
-def update(home: Path, bars: Path, tickers: list[str]) -> tuple[Both, int]:
-    """Seconds of one daily update of all tickers, and how many fits it made."""
+def show_memory(n: int, resident: dict[int, float]) -> None:
+    """The peak with `n` tickers, beside its budget where there is one."""
+    told = verdict(resident[n], MEMORY) if n == MEMORY_AT else ""
+    if n > MEMORY_AT and MEMORY_AT in resident:
+        growth = resident[n] / resident[MEMORY_AT]
+        told = f", {growth:.2f} × that of {MEMORY_AT}{verdict(growth, MEMORY_GROWTH)}"
+    print(f"{'peak resident memory, GB, workers included':<44} {resident[n]:9.2f}{told}")
+
+
+def update(home: Path, bars: Path, tickers: list[str]) -> tuple[Both, float, int]:
+    """Seconds of one daily update of all tickers, the GB that it had resident at most, and how many fits it made."""
     write_bars(bars, tickers, _SESSIONS)
     before = n_fits(home)
-    took = timed([_PROGRAM, "forecast", "--csv-dir", str(bars)], home)
-    return took, n_fits(home) - before
+    took, peak = measured([_PROGRAM, "forecast", "--csv-dir", str(bars)], home)
+    return took, peak, n_fits(home) - before
 
 
 def prepare(trained: Path, folder: Path, n: int) -> tuple[Path, Path, list[str]]:
@@ -169,13 +181,14 @@ def compare(folder: Path, sizes: list[int]) -> None:
     timed([_PROGRAM, "run", "--ticker", TRAINED, "--csv-dir", str(bars)], trained)
     export(trained, kept)
     each: dict[int, Both] = {}
+    resident: dict[int, float] = {}
     for n in sizes:
         with tempfile.TemporaryDirectory(dir=folder) as below:
             home, csv, tickers = prepare(trained, Path(below), n)
             script = [sys.executable, "-m", "benchmarks.daily", "--home", str(home), "--kept", str(kept), str(n)]
             is_first = n == sizes[0]
             loops = [timed(script, home)] if is_first else []
-            ours, made = update(home, csv, tickers)
+            ours, resident[n], made = update(home, csv, tickers)
             loops += [timed(script, home)] if is_first else []
         print(f"{n} tickers                                        seconds  processor")
         show("daily update, one Dagster run", ours, 1)
@@ -187,6 +200,7 @@ def compare(folder: Path, sizes: list[int]) -> None:
         else:
             growth = each[n] / each[sizes[0]]
             show(f"each ticker over one of {sizes[0]}", growth, 2, verdict(growth[1], GROWTH))
+        show_memory(n, resident)
         print(f"{'fits made (must be 0)':<44} {made:9d}")
 
 
