@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from stock_assets.runs import Options, Outcome, Work
     from storage.lake import Lake
 
+_IN_FULL = 3
+"""Most tickers whose every score is shown when a run is over; of more, a line each."""
 Reasons = dict[str, str]
 """Ticker → why it is not complete."""
 
@@ -261,6 +263,11 @@ def _report(settings: Settings, tickers: Sequence[str]) -> None:
     from storage.published import Reader
 
     console = output()
+    if len(tickers) > _IN_FULL:
+        with Reader(settings.home) as reader:
+            newest = queries.latest_forecasts(reader)
+        show.champions_forecasts(newest[newest["ticker"].isin(tickers)], console)
+        return
     for ticker in tickers:
         with Reader(settings.home) as reader:
             scores = queries.leaderboard(reader, ticker)

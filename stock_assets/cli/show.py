@@ -72,6 +72,14 @@ FORECASTS = (
     Field("to", number("upper_90")),
 )
 
+CHAMPIONS_FORECASTS = (
+    Field("ticker", text("ticker"), left=True),
+    Field("champion", text("model"), left=True, optional=3),
+    *FORECASTS[1:2],
+    Field("random\nwalk's", number("naive")),
+    *FORECASTS[3:],
+)
+
 
 def leaderboard(frame: "pd.DataFrame", console: Console, *, sample: Collection[str] = ()) -> None:
     """Print one table per ticker, scheme and role. Takes rows of the view `leaderboard`; those of `sample` say so."""
@@ -132,6 +140,30 @@ def forecasts(frame: "pd.DataFrame", console: Console, *, now: datetime | None =
         if any(row["source"] == "sample" for row in rows):
             console.print(SAMPLE_BANNER, style="bold yellow", soft_wrap=True)
         console.print(f"{NOT_ADVICE}\n")
+
+
+def champions_forecasts(frame: "pd.DataFrame", console: Console) -> None:
+    """Print what each ticker's champion forecasts, a line a ticker, beside what the random walk does: the close then.
+
+    Takes rows of the table `forecasts`.
+    """
+    rows = records(frame[frame["is_champion"]].sort_values("ticker"))
+    if not rows:
+        return
+    console.print("next session, by each ticker's champion", style="bold")
+    console.print(fit(CHAMPIONS_FORECASTS, rows, console))
+    console.print(
+        "One in full, with every model's scores: `stock-assets leaderboard TICKER`.", style="dim", soft_wrap=True
+    )
+    if any(row["source"] == "sample" for row in rows):
+        console.print(SAMPLE_BANNER, style="bold yellow", soft_wrap=True)
+    oldest = min(rows, key=lambda row: row["as_of_session"])
+    console.print(
+        f"The oldest of {len(rows)}: {oldest['ticker']}. {_age([oldest], datetime.now(UTC))}",
+        style="dim",
+        soft_wrap=True,
+    )
+    console.print(f"{NOT_ADVICE}\n")
 
 
 def _marked(row: Row) -> str:

@@ -134,6 +134,19 @@ def test_a_live_forecast_says_that_it_counts() -> None:
     assert "2 days old; made before the session opened" in _printed(console)
 
 
+def test_of_many_tickers_a_line_each_shows_the_champion_beside_the_random_walk() -> None:
+    console = _console()
+    many = pd.concat([_forecasts(ticker=f"T{n}", as_of_session=pd.Timestamp(2013, 3, 1 + n)) for n in range(4)])
+    show.champions_forecasts(many, console)
+    printed = _printed(console)
+    lines = _lines_with(printed, "430.47")
+    assert [line.split()[:2] for line in lines] == [[f"T{n}", "sarima"] for n in range(4)]
+    assert lines[0].split()[3:7] == ["430.47", "2013-03-04", "434.77", "+1.00"]
+    assert "The oldest of 4: T0. Data up to 2013-03-01" in printed
+    assert "Not investment advice." in printed
+    assert show.SAMPLE_BANNER in printed
+
+
 def test_only_the_newest_decision_is_shown_with_its_reason() -> None:
     decided = pd.to_datetime(["2013-01-01", "2013-02-01"], utc=True)
     frame = pd.DataFrame(
