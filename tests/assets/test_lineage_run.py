@@ -53,10 +53,11 @@ def test_intervals_and_volatility_are_scored_and_published(finished_desk: Desk) 
     assert used["forecast"] == pytest.approx(newest["volatility"], rel=1e-12)
 
 
-def test_a_second_run_appends_no_forecast_and_fits_nothing(finished_desk: Desk) -> None:
-    before = {name: finished_desk.lake.read(name) for name in ("raw_prices", "forecasts", "models", "champion")}
+def test_a_second_run_appends_no_forecast_and_fits_nothing(own_desk: Desk) -> None:
+    before = {name: own_desk.lake.read(name) for name in ("raw_prices", "forecasts", "models", "champion")}
+    assert own_desk.run("AAPL").reason is None
     for name, rows in before.items():
-        pd.testing.assert_frame_equal(finished_desk.lake.read(name), rows)
+        pd.testing.assert_frame_equal(own_desk.lake.read(name), rows)
 
 
 def test_every_stored_table_passes_its_contract_after_a_publish_from_the_lake_alone(finished_desk: Desk) -> None:
