@@ -87,7 +87,7 @@ class CsvSource:
             MalformedData: naming file, line, column, the value and what was expected.
             NoDataInRange, Unreachable: as in the contract.
         """
-        given, nulls = _read(self._file(ticker))
+        given, nulls = _content(*self._version(ticker))
         if given.empty and not nulls:
             raise NoDataInRange(
                 f"{self._folder / ticker}.csv has no rows, only a header; expected one line per session",
@@ -103,12 +103,16 @@ class CsvSource:
 
         It is asked each minute: a file that has not changed is not read again.
         """
-        path = self._file(ticker)
-        status = path.stat()
-        found = _newest_session(path, status.st_size, status.st_mtime_ns)
+        found = _newest_session(*self._version(ticker))
         if isinstance(found, MalformedData):
             raise found.with_traceback(None)
         return found
+
+    def _version(self, ticker: str) -> tuple[Path, int, int]:
+        """The ticker's file, with its size and time of change, which stand for its content."""
+        path = self._file(ticker)
+        status = path.stat()
+        return path, status.st_size, status.st_mtime_ns
 
     def _file(self, ticker: str) -> Path:
         path = self._folder / f"{validate_ticker(ticker)}.csv"
@@ -130,16 +134,17 @@ class CsvSource:
 
 @lru_cache(maxsize=16_384)
 def _newest_session(path: Path, size: int, changed: int) -> date | MalformedData | None:
-    """Of a file with this content, which size and time of change stand for; what is wrong with it, if it is."""
+    """Of a file with this content; what is wrong with it, if it is."""
     try:
-        bars, _ = _read(path)
+        bars, _ = _content(path, size, changed)
     except MalformedData as error:
         return error
     return None if bars.empty else bars["session"].iloc[-1].date()
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, dict[date, str]]:
-    """Bars, and why other sessions have none."""
+@lru_cache(maxsize=1)  # a fetch asks for the newest session first, then for the bars
+def _content(path: Path, size: int, changed: int) -> tuple[pd.DataFrame, dict[date, str]]:
+    """Bars, and why other sessions have none; to be read, not to be changed."""
     table = _read_cells(path)
     sessions = _parse_dates(table)
     is_null = table.cells[_PRICES_AND_VOLUME].isin(_EMPTY).all(axis=1)
