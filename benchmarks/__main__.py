@@ -14,6 +14,7 @@ PARTS = {
     "Publishing and querying": ["benchmarks.publish"],
     "Dashboard of a universe": ["benchmarks.dashboard"],
     "Storage under load": ["benchmarks.storage_load", "load"],
+    "500 tickers of which 7 are bad": ["benchmarks.bad_tickers"],
     "Killed runs and workers": ["benchmarks.killed_runs"],
 }
 
