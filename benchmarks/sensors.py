@@ -19,12 +19,12 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from dagster._core.test_utils import create_run_for_test
 
 from stock_assets import health
 from stock_assets.clock import Clock
@@ -160,9 +160,8 @@ def tell_made(home: Home, asset: str) -> None:
 def a_run(home: Home, tickers: Sequence[str], status: dg.DagsterRunStatus) -> dg.DagsterRun:
     """A run for some tickers."""
     named = {"resources": choose_tickers(tickers)}
-    return create_run_for_test(
-        home.instance, job_name="forecast", run_config=named, tags={MARKET_TAG: MARKET}, status=status
-    )
+    run = dg.DagsterRun("forecast", run_id=str(uuid4()), run_config=named, tags={MARKET_TAG: MARKET}, status=status)
+    return home.instance.add_run(run)
 
 
 def fail_some(home: Home) -> None:
