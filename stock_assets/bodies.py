@@ -6,14 +6,12 @@ tickers of a run (`wide.py`), and which tables they may touch (`access.py`).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
 
 from stock_assets import health
-from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.forecasting.findings import Finding
 from storage.errors import InvalidTicker
 
@@ -43,19 +41,23 @@ class Made:
 
 
 class OneTicker:
-    """What a body is given: a ticker, the tables its asset declares, and somebody to talk to."""
+    """What a body is given: a ticker, the tables its asset declares, and somebody to talk to.
+
+    Attributes:
+        home: folder of all state.
+        store: model artifacts.
+        context: Dagster's, for the tracking of runs.
+        run_id: Dagster's name of the run.
+    """
 
     def __init__(self, ticker: str, step: "Step") -> None:
         """Read nothing yet."""
-        self.ticker = ticker
-        self._step = step
+        self.ticker, self._step = ticker, step
+        self.home, self.store = step.warehouse.path, step.warehouse.models
+        self.context, self.run_id = step.context, str(step.context.run.run_id)
 
     def read(self, table: str, **where: Any) -> pd.DataFrame:
-        """The ticker's rows of a declared table; of models' rows, those of the models and schemes declared.
-
-        Raises:
-            UndeclaredAccess: the asset does not declare it.
-        """
+        """The ticker's rows of a declared table (else UndeclaredAccess), of the models and schemes declared."""
         return self._step.access.read(table, self.ticker, where)
 
     def makes(self, table: str) -> bool:
@@ -64,11 +66,7 @@ class OneTicker:
 
     @property
     def calendar(self) -> str:
-        """Its exchange's calendar.
-
-        Raises:
-            InvalidTicker: the ticker is not in the universe.
-        """
+        """Its exchange's calendar; `InvalidTicker` where the ticker is not in the universe."""
         facts = self._step.access.facts(self.ticker)
         if facts is None:
             cure = f"fetch it first: stock-assets run --ticker {self.ticker}"
@@ -93,33 +91,9 @@ class OneTicker:
             health.learn(self._step.lake, self.ticker, **known)
 
     def pictures(self, **draw: Callable[[], str]) -> dict[str, dg.MetadataValue]:
-        """What people look at in Markdown, drawn only where the run is about this ticker alone: of many nobody sees it.
-
-        Args:
-            draw: name → what gives the Markdown.
-        """
-        is_alone = self._step.n_asked == 1
+        """Markdown for people, drawn only where the run is about this ticker alone: of many nobody sees it."""
+        is_alone = len(self._step.asked) == 1
         return {name: dg.MetadataValue.md(markdown()) for name, markdown in draw.items()} if is_alone else {}
-
-    @property
-    def home(self) -> Path:
-        """Folder of all state."""
-        return self._step.warehouse.path
-
-    @property
-    def store(self) -> ArtifactStore:
-        """Model artifacts."""
-        return self._step.warehouse.models
-
-    @property
-    def context(self) -> dg.AssetExecutionContext:
-        """Dagster's, for the tracking of runs."""
-        return self._step.context
-
-    @property
-    def run_id(self) -> str:
-        """Dagster's name of the run."""
-        return str(self._step.context.run.run_id)
 
     def say(self, message: str) -> None:
         """A word of progress."""

@@ -10,7 +10,7 @@ from stock_assets.checks import check_specs
 from stock_assets.lineage import OWNERS, Declaration, Output, column_schema, in_one_line
 from stock_assets.partitions import MARKETS
 from stock_assets.resources import Universe, Warehouse
-from stock_assets.wide import make
+from stock_assets.wide import Step
 from stock_assets.workers import Workers
 from storage.tables import TABLES
 
@@ -21,31 +21,24 @@ def build_assets(declarations: Sequence[Declaration]) -> list[dg.AssetsDefinitio
 
 
 def _build(declaration: Declaration, lineage: Sequence[Declaration]) -> dg.AssetsDefinition:
-    resources = {
-        name: parameter.annotation
-        for name, parameter in list(inspect.signature(declaration.body).parameters.items())[1:]
-    }
-
+    own = list(inspect.signature(declaration.body).parameters.items())[1:]
+    resources = {name: parameter.annotation for name, parameter in own}
     if inspect.isgeneratorfunction(declaration.body):
         resources["workers"] = Workers
 
     def step(context: dg.AssetExecutionContext, **given: Any) -> Iterator[dg.MaterializeResult[None]]:
         with in_one_line():
-            yield from make(declaration, context, **given)
+            yield from Step(declaration, context, **given).results()
 
     # Dagster finds the resources of a step by the names and types of its parameters.
     wanted = {"context": dg.AssetExecutionContext, "warehouse": Warehouse, "universe": Universe, **resources}
-    step.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
-            for name, kind in wanted.items()
-        ]
-    )
+    by_name = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, by_name, annotation=kind) for name, kind in wanted.items()]
+    step.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     step.__annotations__ = dict(wanted)
-    specs = [_spec(declaration, output, lineage) for output in declaration.outputs]
     return dg.multi_asset(
         name=declaration.stage.replace("/", "__"),
-        specs=specs,
+        specs=[_spec(declaration, output, lineage) for output in declaration.outputs],
         check_specs=[check for output in declaration.outputs for check in check_specs(output.key)],
         partitions_def=MARKETS,
         can_subset=declaration.is_divisible,

@@ -1,4 +1,6 @@
-"""Asset checks: what is verified whenever an asset is made, named so that a person sees what was looked at.
+"""What Dagster's UI shows of a step over many tickers: its checks, and metadata made of what each body noted.
+
+Checks verify, whenever an asset is made, by names that tell a person what was looked at:
 
     complete   every ticker of the run has its rows; names those that have not, with reason and cure
     sound      the rules that the rows are held to; names what was found, ticker by ticker
@@ -8,14 +10,16 @@ the ticker's rows before they are written; what is doubtful is shown.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from stock_assets.forecasting.findings import Finding
 from stock_assets.health import Failure
-from stock_assets.notes import first_lines
 
 COMPLETE, SOUND = "complete", "sound"
+_NOTES_SHOWN = 200  # tickers in a table
 _SPLIT_RULES = {
     "splits_disjoint": "no session has two roles",
     "splits_ordered": "train comes before validation before test before live",
@@ -74,12 +78,9 @@ def rules_of(key: str) -> dict[str, str]:
 def check_results(
     key: str, failures: Mapping[str, Failure], findings: Mapping[str, Sequence[Finding]], *, is_required: bool
 ) -> list[dg.AssetCheckResult]:
-    """One result a check.
+    """One result a check, of the tickers without new rows, and of what was found in each ticker's rows.
 
-    Args:
-        failures: ticker → why it has no new rows.
-        findings: ticker → what was found in its rows.
-        is_required: whether a ticker without rows is an error, or only a model less.
+    A ticker without rows is an error where they are required, else only a model less.
     """
     asset = dg.AssetKey(key.split("/"))
     severity = dg.AssetCheckSeverity.ERROR if is_required else dg.AssetCheckSeverity.WARN
@@ -106,3 +107,29 @@ def _result(
         description="\n".join(shown) or None,
         metadata={"tickers": dg.MetadataValue.json(dict(lines))} if lines else {},
     )
+
+
+def first_lines(lines: Sequence[str], at_most: int = 20) -> list[str]:
+    """The first of many lines, and one that says how many more there are."""
+    more = [f"… and {len(lines) - at_most} more"] if len(lines) > at_most else []
+    return [*lines[:at_most], *more]
+
+
+def marks_metadata(of: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """Name → ticker → number, without those that are 0: `sensors/_materialized.py` reads them back."""
+    names = dict.fromkeys(name for marks in of.values() for name in marks)
+    found = {name: {ticker: marks[name] for ticker, marks in of.items() if marks.get(name)} for name in names}
+    return {name: dg.MetadataValue.json(by_ticker) for name, by_ticker in found.items() if by_ticker}
+
+
+def notes_metadata(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Of one ticker all its notes; of several, a table of what is short enough for one."""
+    if len(notes) == 1:
+        (only,) = notes.values()
+        return dict(only)
+    short = {
+        ticker: {name: value for name, value in of.items() if isinstance(value, (str, int, float, bool))}
+        for ticker, of in sorted(notes.items())[:_NOTES_SHOWN]
+    }
+    frame = pd.DataFrame.from_dict(short, orient="index")
+    return {} if frame.empty else {"by_ticker": dg.MetadataValue.md(frame.to_markdown())}

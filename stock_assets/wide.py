@@ -10,7 +10,7 @@ rest of the run, and its last good rows stay.
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from inspect import isgenerator
@@ -19,16 +19,14 @@ from typing import Any, TypeVar, cast
 import dagster as dg
 
 from stock_assets import health
-from stock_assets.access import Access
+from stock_assets.access import Access, Rows
 from stock_assets.bodies import Made, OneTicker, Tickers
-from stock_assets.checks import check_results
+from stock_assets.checks import check_results, marks_metadata, notes_metadata
 from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.units import Steps, Unit
 from stock_assets.health import Failure
 from stock_assets.lineage import Declaration, Output
-from stock_assets.notes import marks_metadata, notes_metadata
 from stock_assets.resources import Universe, Warehouse
-from stock_assets.rows import Rows
 from stock_assets.stops import stops_noticed
 from stock_assets.workers import Workers
 from storage.lake import Lake
@@ -52,52 +50,36 @@ class _Talk:
     results: dict[int, Any] = field(default_factory=dict)
 
 
-def make(
-    declaration: Declaration, context: dg.AssetExecutionContext, warehouse: Warehouse, universe: Universe, **more: Any
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Make the tables of a step for the tickers of a run.
-
-    Raises:
-        dagster.Failure: no ticker is left. InvalidTicker, NoTickers: the run's configuration cannot be followed.
-    """
-    step = Step(declaration, context, warehouse, universe, more)
-    yield from step.results()
-
-
 class Step:
-    """One step of one run."""
+    """One step of one run; `more` are the resources of its body."""
 
     def __init__(
         self,
         declaration: Declaration,
         context: dg.AssetExecutionContext,
+        *,
         warehouse: Warehouse,
         universe: Universe,
-        more: Mapping[str, Any],
+        **more: Any,
     ) -> None:
-        """Find out whom it is about."""
+        """Find out whom it is about; InvalidTicker, NoTickers: the run's configuration cannot be followed."""
         self.declaration, self.context, self.warehouse = declaration, context, warehouse
         self.lake: Lake = warehouse.lake
         self.access = Access(declaration, self.lake)
         self.outputs = [one for one in declaration.outputs if one.asset_key in context.selected_asset_keys]
         self._more = {name: resource for name, resource in more.items() if name != "workers"}
         self._workers: Workers = more.get("workers") or Workers(n=1)
-        self._asked = universe.asked(self.lake, context.partition_key, context.run.run_id)
+        self.asked = universe.asked(self.lake, context.partition_key, context.run.run_id)
         self._out = universe.failures(self.lake, context.run.run_id)
         self._absent: dict[str, Failure] = {}
         self._made: dict[str, Made] = {}
-        self.rows = Rows(declaration, self.outputs, self.lake, self.access)
+        self.rows = Rows(self.outputs, self.access)
         self._n_warnings = 0
         self._told_at = time.monotonic()
 
-    @property
-    def n_asked(self) -> int:
-        """Tickers that the run was asked for."""
-        return len(self._asked)
-
     def results(self) -> Iterator[dg.MaterializeResult[None]]:
-        """Work through the tickers, then tell Dagster what was made."""
-        tickers = [ticker for ticker in self._asked if ticker not in self._out]
+        """Work through the tickers, then tell Dagster what was made; `dagster.Failure` where no ticker is left."""
+        tickers = [ticker for ticker in self.asked if ticker not in self._out]
         with self._answering_for(tickers), stops_noticed() as self._stopped:
             for chunk in _batched(tickers, AT_A_TIME):
                 self._work(chunk)
@@ -108,8 +90,8 @@ class Step:
 
     def say(self, ticker: str, message: str) -> None:
         """A ticker's word of progress, where the run has few."""
-        if len(self._asked) <= _TOLD:
-            self.context.log.info(message if len(self._asked) == 1 else f"{ticker}: {message}")
+        if len(self.asked) <= _TOLD:
+            self.context.log.info(message if len(self.asked) == 1 else f"{ticker}: {message}")
 
     def warn(self, message: str) -> None:
         """A line that people see; of many, the first ones, and how many there were."""
@@ -223,21 +205,21 @@ class Step:
             raise
 
     def _give_up(self) -> None:
-        lines = [f"{ticker}: {self._out[ticker].line}" for ticker in self._asked if ticker in self._out]
+        lines = [f"{ticker}: {self._out[ticker].line}" for ticker in self.asked if ticker in self._out]
         more = f" … and {len(lines) - _WARNINGS} more" if len(lines) > _WARNINGS else ""
         raise dg.Failure("; ".join(lines[:_WARNINGS]) + more, allow_retries=False)
 
     def _tell_progress(self) -> None:
-        n_done = len(self._made) + len(self._absent) + sum(ticker in self._out for ticker in self._asked)
-        if len(self._asked) > _TOLD and time.monotonic() - self._told_at >= _TELL_EVERY:
-            self.context.log.info(f"{n_done} of {len(self._asked)} tickers")
+        n_done = len(self._made) + len(self._absent) + sum(ticker in self._out for ticker in self.asked)
+        if len(self.asked) > _TOLD and time.monotonic() - self._told_at >= _TELL_EVERY:
+            self.context.log.info(f"{n_done} of {len(self.asked)} tickers")
             self._told_at = time.monotonic()
 
     def _result(self, output: Output) -> dg.MaterializeResult[None]:
         if self._n_warnings > _WARNINGS:
             self.context.log.warning(f"… and {self._n_warnings - _WARNINGS} more warnings")
             self._n_warnings = 0
-        failures = {ticker: self._out[ticker] for ticker in self._asked if ticker in self._out} | self._absent
+        failures = {ticker: self._out[ticker] for ticker in self.asked if ticker in self._out} | self._absent
         findings = {ticker: made.findings for ticker, made in self._made.items()}
         return dg.MaterializeResult(
             asset_key=output.asset_key,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from stock_assets.checks import first_lines
 from stock_assets.forecasting.updates import Listed
 from stock_assets.health import Failure
-from stock_assets.notes import first_lines
 from stock_assets.resources import PriceSource, Warehouse
 from stock_assets.sources.base import Source
 from storage import queries

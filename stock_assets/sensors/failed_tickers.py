@@ -6,9 +6,9 @@ import dagster as dg
 import pandas as pd
 
 from stock_assets.announcements import Announcement, announce_all
+from stock_assets.checks import first_lines
 from stock_assets.clock import Clock
 from stock_assets.health import FAILED
-from stock_assets.notes import first_lines
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._universe import published
 from storage import queries
