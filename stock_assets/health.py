@@ -23,13 +23,7 @@ FAILED = "failed"
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a ticker could not go on.
-
-    Attributes:
-        stage: asset that failed, or job whose process ended.
-        reason: what was found and what was expected.
-        cure: what to do about it.
-    """
+    """Why a ticker could not go on, and what to do about it; `stage`: asset that failed, or job whose process ended."""
 
     stage: str
     reason: str
@@ -70,10 +64,8 @@ def learn(lake: Lake, ticker: str, **known: str) -> None:
 def succeeded(lake: Lake, made: Mapping[str, str | None], stages: Collection[str]) -> None:
     """A step has made its rows of some tickers.
 
-    Args:
-        made: ticker → what it is from now on: fetched, unless it is more already, or ok. None: as it was.
-        stages: whose failures are over with that: the step's own, and that of the job it is a part of, which was cut
-            short when it was made last.
+    `made` says what each is from now on: fetched, unless it is more already, or ok; None: as it was. The failures of
+    `stages` are over with that: the step's own, and that of the job it is a part of, which was cut short last time.
     """
     for row in lake.read("tickers", ticker=list(made)).to_dict("records"):  # who was removed meanwhile stays removed
         _succeeded(lake, row, stages, made[row["ticker"]])
@@ -102,11 +94,7 @@ def failed(lake: Lake, ticker: str, failure: Failure, run_id: str) -> None:
 def failures_of(lake: Lake, run_id: str) -> dict[str, Failure]:
     """Ticker → why it failed in a run, of those that have not recovered since."""
     rows = lake.read("tickers", status=FAILED, run_id=run_id)
-    return {row["ticker"]: _failure(row) for row in rows.to_dict("records")}
-
-
-def _failure(row: Mapping[Any, Any]) -> Failure:
-    return Failure(row["stage"], row["reason"], row["cure"])
+    return {row["ticker"]: Failure(row["stage"], row["reason"], row["cure"]) for row in rows.to_dict("records")}
 
 
 def _what_it_has(lake: Lake, ticker: str) -> str:

@@ -24,12 +24,8 @@ Body = Callable[..., Any]
 class Output:
     """A table, or one model's part of it, that an asset makes.
 
-    Attributes:
-        key: the asset's key, for example `model/xgboost`.
-        table: the table its rows go to.
-        group: Dagster's group; groups sort in the order of the lineage.
-        description: what the rows are.
-        schemes: of a table that is partitioned by scheme, those that the asset writes.
+    The asset's `key` is for example `model/xgboost`; groups sort in the order of the lineage; `schemes` are those that
+    the asset writes, of a table that is partitioned by scheme.
     """
 
     key: str
@@ -46,13 +42,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Read:
-    """A table that an asset reads.
-
-    Attributes:
-        table: its name.
-        models: the models whose rows are read; None: all there are.
-        schemes: the schemes whose rows are read; None: all.
-    """
+    """A table that an asset reads, and of which models and schemes; None: of all there are."""
 
     table: str
     models: tuple[str, ...] | None = None
@@ -114,28 +104,15 @@ def lineage_asset(
 
     def declare(body: Body) -> Declaration:
         as_reads = tuple(read if isinstance(read, Read) else Read(read) for read in reads)
-        return Declaration(
-            outputs=outputs,
-            reads=as_reads,
-            body=body,
-            logs=tuple(logs),
-            kinds=frozenset(kinds),
-            model=model,
-            is_required=is_required,
-            is_divisible=is_divisible,
-            at_once=at_once,
-        )
+        labels = frozenset(kinds)
+        return Declaration(outputs, as_reads, body, tuple(logs), labels, model, is_required, is_divisible, at_once)
 
     return declare
 
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Make a `StockAssetsError` a failure that shows its line and cure, and that a rerun by itself does not change.
-
-    Raises:
-        dagster.Failure: instead of a `StockAssetsError`.
-    """
+    """Make a `StockAssetsError` a `dagster.Failure` with its line and cure, which a rerun by itself does not change."""
     try:
         yield
     except StockAssetsError as error:

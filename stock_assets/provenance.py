@@ -1,7 +1,6 @@
 """From a forecast back to the bars: gathers what the lake, the model folders and Dagster's instance know about it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -155,20 +154,14 @@ def _runs(settings: Settings, forecast: pd.Series, fit: Section | None, bars: Kn
         "fit": (f"model/{model}", fit["run_id"] if fit else None, fit["fitted_at"] if fit else None),
         "forecast": ("forecasts", _or_none(forecast["run_id"]), forecast["created_at"]),
     }
-    with _instance(settings) as instance:
+    looking: AbstractContextManager[dg.DagsterInstance | None] = nullcontext()  # looking makes nothing
+    if settings.dagster_dir.is_dir():
+        looking = open_instance(settings)
+    with looking as instance:
         return {
             what: _run(instance, run_id or _maker(instance, asset, ticker, market, after))
             for what, (asset, run_id, after) in wanted.items()
         }
-
-
-@contextmanager
-def _instance(settings: Settings) -> Iterator[dg.DagsterInstance | None]:
-    if not settings.dagster_dir.is_dir():  # looking makes nothing
-        yield None
-        return
-    with open_instance(settings) as instance:
-        yield instance
 
 
 def _maker(

@@ -94,9 +94,7 @@ class Universe(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Wareho
     def asked(self, lake: Lake, market: str, run_id: str) -> list[str]:
         """The tickers that were asked for, the same in all steps of a run: one that is added meanwhile has to wait.
 
-        Raises:
-            InvalidTicker: a name in the configuration is no ticker.
-            NoTickers: nothing is named, and no ticker of the universe trades on this market.
+        InvalidTicker: a name in the configuration is none. NoTickers: none is named, and none trades on this market.
         """
         if run_id not in self._asked:
             named = [validate_ticker(ticker) for ticker in dict.fromkeys(self.tickers)]
@@ -162,8 +160,7 @@ class ModelSettings(dg.ConfigurableResource):  # type: ignore[type-arg]  # see W
     def forecaster(self, name: str) -> Forecaster:
         """The model `name` with these settings."""
         model = discover()[name]
-        make = model.fast if self.fast else model
-        return make(seed=self.seed, target=self.target)
+        return (model.fast if self.fast else model)(seed=self.seed, target=self.target)
 
 
 class BacktestSettings(dg.ConfigurableResource):  # type: ignore[type-arg]  # see Warehouse
@@ -175,9 +172,5 @@ class BacktestSettings(dg.ConfigurableResource):  # type: ignore[type-arg]  # se
     refit_every: int = Field(default=0, description="Folds that share one fit; 0: what the model's file says.")
 
     def plan(self, refit_every: int) -> Plan:
-        """The plan for a model that is refitted every so many folds, unless these settings say otherwise.
-
-        Raises:
-            InvalidPlan: a value that is out of range.
-        """
+        """The plan of a model refitted every so many folds, unless these settings say otherwise; may be InvalidPlan."""
         return Plan(self.window, self.first_train, self.step, self.refit_every or refit_every)

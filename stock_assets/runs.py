@@ -51,14 +51,9 @@ class Options:
 
 @dataclass(frozen=True)
 class Work:
-    """One run to be made.
+    """One run to be made of a job for tickers of a market: its `assets`, all of the job's where nothing was chosen.
 
-    Attributes:
-        job: its name.
-        market: its partition.
-        tickers: what it is about.
-        assets: what is to be made of the job; all of it, where nothing was chosen.
-        run_config: Dagster's, which names the tickers, too.
+    Dagster's `run_config` names the tickers, too.
     """
 
     job: str
@@ -74,13 +69,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
-
-    Attributes:
-        tickers: what it was about.
-        failed: ticker → why it is not complete; empty where everything asked for was made.
-        is_interrupted: whether somebody stopped it.
-    """
+    """How a run ended; `failed`: ticker → why it is not complete, empty where everything asked for was made."""
 
     tickers: tuple[str, ...]
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -146,8 +135,7 @@ def _job(name: str) -> dg.JobDefinition:
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:
     steps = {line: step.replace("__", "/") for step, line in _failed_steps(result).items()}
-    reasons = [f"{name}: {line}" for line, name in steps.items()]
-    return "; ".join(reasons) or "the run failed outside its steps"
+    return "; ".join(f"{name}: {line}" for line, name in steps.items()) or "the run failed outside its steps"
 
 
 def _failed_steps(result: dg.ExecuteInProcessResult) -> dict[str, str]:

@@ -7,10 +7,11 @@ loses nothing. Workers load their libraries once and stay for the length of a ru
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from typing import Any
@@ -44,7 +45,8 @@ class Workers(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type pa
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Where a run will fit, workers load their libraries while its first steps are at work."""
         if context.run is not None and FITS_TAG in context.run.tags and self._wanted > 1:
-            unit = WarmingUnit(_models(context.run.asset_selection))
+            chosen = {key.path[-1] for key in context.run.asset_selection or ()}  # none: all are to be made
+            unit = WarmingUnit(tuple(name for name in discover() if not chosen or name in chosen))
             self._warming = _given_out([(number, unit) for number in range(self._wanted)], self._wanted)
 
     @property
@@ -72,12 +74,6 @@ class Workers(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type pa
         _end_workers()
 
 
-def _models(selection: Collection[dg.AssetKey] | None) -> tuple[str, ...]:
-    """The models of a run, by what is to be made; None: everything."""
-    chosen = {key.path[-1] for key in selection or ()}
-    return tuple(name for name in discover() if not chosen or name in chosen)
-
-
 def _in_processes(units: Mapping[int, Unit], n: int) -> Iterator[tuple[int, Any]]:
     left = dict(units)
     for attempt in range(1, _TRIES + 1):
@@ -89,14 +85,9 @@ def _in_processes(units: Mapping[int, Unit], n: int) -> Iterator[tuple[int, Any]
                     yield number, result
             except BrokenProcessPool:
                 if alone:
-                    yield (
-                        group[0],
-                        WorkerDied(
-                            f"the worker process that it was given to was killed, {_TRIES} times",
-                            cure="see whether the machine ran out of memory (STOCK_ASSETS_WORKERS=1 needs the least), "
-                            "and run it again",
-                        ),
-                    )
+                    problem = f"the worker process that it was given to was killed, {_TRIES} times"
+                    out_of = "see whether the machine ran out of memory (STOCK_ASSETS_WORKERS=1 needs the least)"
+                    yield group[0], WorkerDied(problem, cure=f"{out_of}, and run it again")
         if not left:
             return
 
@@ -125,8 +116,6 @@ def _given_out(numbered: Sequence[tuple[int, Unit]], n: int) -> Iterator[tuple[i
 
 
 def _end_workers() -> None:
-    import sys
-
     if "joblib" in sys.modules:
         from joblib.externals.loky import get_reusable_executor
 
