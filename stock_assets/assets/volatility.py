@@ -2,7 +2,7 @@
 
 from stock_assets.bodies import Made, OneTicker
 from stock_assets.forecasting.history import build_history
-from stock_assets.forecasting.volatility_scores import as_markdown, score_volatility
+from stock_assets.forecasting.volatility_methods import as_markdown, score_volatility
 from stock_assets.lineage import Output, lineage_asset
 
 

@@ -7,8 +7,8 @@ from stock_assets.forecasting import metrics
 from stock_assets.forecasting.errors import UnequalRows
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.models import BENCHMARK
-from stock_assets.forecasting.power import LEVEL
 from stock_assets.forecasting.scores import RESAMPLED, Scored, point_scores, resampled_scores, rows_version
+from stock_assets.forecasting.significance import LEVEL
 from stock_assets.forecasting.splits import HOLDOUT, LIVE, WALK_FORWARD, roles
 
 _ROLE_ORDER = ("validation", "test", "live")
@@ -19,12 +19,7 @@ _ROUNDING = 1e-6
 
 
 def scale_mae(prices: pd.DataFrame, splits: pd.DataFrame) -> float:
-    """The random walk's mean absolute error on training rows, in the ticker's currency: the scale of MASE.
-
-    Args:
-        prices: one ticker's rows of table `prices`.
-        splits: its rows of table `splits`.
-    """
+    """The random walk's mean absolute error on training rows of a ticker, in its currency: the scale of MASE."""
     bars = prices.sort_values("session", ignore_index=True)
     next_close = bars["close"] * bars["adj_close"].shift(-1) / bars["adj_close"]
     is_train = bars["session"].map(roles(splits)) == "train"
@@ -37,12 +32,8 @@ def on_current_splits(
     """Keep the models whose holdout predictions were made on these splits.
 
     After the boundaries moved, models that were not retrained yet have seen other rows: they cannot be compared. Folds
-    of the walk-forward backtest do not depend on these boundaries, and stay.
-
-    Args:
-        predictions: rows of table `predictions` of one ticker, all models.
-        splits: the ticker's rows of table `splits`.
-        features: its rows of table `features`; a session that has left the history is not expected any more.
+    of the walk-forward backtest do not depend on these boundaries, and stay. A session that has left the history, by
+    the ticker's `features`, is not expected any more.
 
     Returns:
         The rows of the models that were, and the names of those that were not.
@@ -50,10 +41,11 @@ def on_current_splits(
     role = roles(splits)
     expected = role[role.isin(["validation", "test"]) & role.index.isin(features["session"])]
     by_splits = predictions["scheme"] != WALK_FORWARD
+    scored = predictions[predictions["fold"] == HOLDOUT].sort_values("session").set_index("session")
     outdated = [
         str(model)
-        for model, rows in predictions[by_splits].groupby("model")
-        if not expected.equals(_holdout_roles(rows))
+        for model in sorted(predictions["model"][by_splits].unique())
+        if not expected.equals(scored.loc[scored["model"] == model, "role"])
     ]
     return predictions[~(by_splits & predictions["model"].isin(outdated))].reset_index(drop=True), outdated
 
@@ -63,9 +55,6 @@ def on_equal_folds(predictions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
     A backtest of one model that is newer, or has other folds, than the random walk's cannot be compared with it; nor
     can one of bars that were corrected between the two.
-
-    Args:
-        predictions: rows of table `predictions` of one ticker, all models.
 
     Returns:
         The rows, those of other schemes untouched, and the names of the models whose walk-forward rows were left out.
@@ -78,16 +67,10 @@ def on_equal_folds(predictions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def evaluate(predictions: pd.DataFrame, *, scale_mae: float, earlier: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Score every model, scheme and role over the rows whose actual close is known.
+    """Frame of table `evaluation`: every model, scheme and role of a ticker, over the rows whose actual close is known.
 
-    Args:
-        predictions: rows of table `predictions` of one ticker, all models.
-        scale_mae: from the function of that name.
-        earlier: the ticker's rows of table `evaluation` as stored; where the rows scored are the same, the resampled
-            figures are taken from there.
-
-    Returns:
-        Frame of table `evaluation`.
+    Where the rows scored are the same as in `earlier`, what is stored of that table, the resampled figures are taken
+    from there.
 
     Raises:
         UnequalRows: the models of a holdout or walk-forward role do not share their sessions. Live rows may differ: a
@@ -159,13 +142,6 @@ def _dtype(name: str) -> str:
     if name in ("first_session", "last_session"):
         return "datetime64[ns]"
     return "int64" if name == "n" else "float64"
-
-
-def _holdout_roles(rows: pd.DataFrame) -> pd.Series:
-    """Role of each as-of session in the holdout fold of one model's predictions, ascending."""
-    holdout = rows[rows["fold"] == HOLDOUT].sort_values("session")
-    role: pd.Series = holdout.set_index("session")["role"]
-    return role
 
 
 def _all_alike(rows: pd.DataFrame) -> bool:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from stock_assets.forecasting.models import BENCHMARK
-from stock_assets.forecasting.power import LEVEL
+from stock_assets.forecasting.significance import LEVEL
 
 GROUP = ["scheme", "role", "model"]
 _SCORED = ["ticker", *GROUP]

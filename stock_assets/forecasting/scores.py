@@ -17,7 +17,7 @@ from stock_assets.forecasting import metrics, resampling, significance
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.models import BENCHMARK
 from stock_assets.forecasting.models._base import Floats
-from stock_assets.forecasting.power import minimum_detectable_skill
+from stock_assets.forecasting.significance import minimum_detectable_skill
 
 RESAMPLED = ("skill_lower", "skill_upper", "mcs_p")
 _OUTWARD = sorted(LEVELS)

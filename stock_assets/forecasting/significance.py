@@ -3,6 +3,9 @@
 Clark–West compares a model with the random walk that it contains as a special case; Diebold–Mariano compares models
 that do not contain each other. A p-value is NaN where the test says nothing: fewer than two rows, or no variation.
 
+How much skill a number of rows can show at all is told beside every score: one without its minimum detectable effect
+invites reading noise.
+
 Figures of direction ask whether signs are better than chance. They take log returns and predicted ones, shape (n,);
 rows where either is zero say nothing about direction and are left out; a figure is NaN where no row is left, a
 test also where one side never changes its sign.
@@ -19,7 +22,12 @@ from stock_assets.forecasting.models._base import Floats
 
 CONFIDENCE = 0.99
 """Of the lower bound of directional accuracy: what lies above it is first of all a leak to look for."""
+LEVEL = 0.05
+"""Of a one-sided test."""
+POWER = 0.8
+"""Chance of seeing a skill of the minimum detectable size."""
 Alternative = Literal["two-sided", "less", "greater"]
+Test = Literal["clark_west", "diebold_mariano"]
 
 
 def clark_west(actual: ArrayLike, predicted: ArrayLike, *, horizon: int = 1) -> float:
@@ -132,6 +140,35 @@ def accuracy_lower_bound(actual: ArrayLike, predicted: ArrayLike) -> float:
         return float("nan")
     right = int(np.sum(rose == said))
     return float(betaincinv(right, len(rose) - right + 1, 1 - CONFIDENCE)) if right else 0.0
+
+
+def minimum_detectable_skill(n: int, *, test: Test = "clark_west", level: float = LEVEL, power: float = POWER) -> float:
+    """Least true skill, 1 − RMSE / RMSE of the random walk, that a one-sided test over `n` ≥ 1 rows finds so often.
+
+    It is a best case: the model knows the conditional mean. One with estimated parameters needs more. NaN where no
+    skill below 1 would be found. The test that promotes is Clark–West.
+
+    Let the next return be y = m + e with m known to the model, R² = var(m) / var(y), and var(y) = 1. The squared-error
+    skill is then 1 − √(1 − R²). Both tests are t-tests of the mean of a series d:
+
+        Clark–West          d = 2 · y · m      mean 2 R²    variance 4 R² (1 + R²)      (m and e normal)
+        Diebold–Mariano     d = y² − e²        mean R²      variance 2 R² (2 − R²)
+
+    At level α over n rows they have power 1 − β where √n · mean / standard deviation = z(1 − α) + z(1 − β). With
+    c = (z(1 − α) + z(1 − β))² / n this is R² = c / (1 − c) for Clark–West and R² = 4c / (1 + 2c) for Diebold–Mariano:
+    the same skill takes about four times the rows to show in plain squared errors (compare Clark & McCracken 2001,
+    Journal of Econometrics 105; McCracken 2007, Journal of Econometrics 140). Cohen (1988), Statistical Power Analysis
+    for the Behavioral Sciences, ch. 2, has the general argument and the custom of 80 %.
+    """
+    from scipy.special import ndtri
+
+    if n < 1:
+        raise ValueError(f"n is {n}, expected at least 1 row")
+    c = (ndtri(1 - level) + ndtri(power)) ** 2 / n
+    if 2 * c >= 1:
+        return float("nan")
+    r_squared = c / (1 - c) if test == "clark_west" else 4 * c / (1 + 2 * c)
+    return float(1 - (1 - r_squared) ** 0.5)
 
 
 def _check_horizon(horizon: int, n: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from stock_assets.forecasting.errors import UnequalRows
 from stock_assets.forecasting.evaluation import as_markdown, evaluate, on_current_splits, on_equal_folds, scale_mae
 from stock_assets.forecasting.features import compute_features
-from stock_assets.forecasting.power import minimum_detectable_skill
+from stock_assets.forecasting.significance import minimum_detectable_skill
 from stock_assets.forecasting.splits import holdout_splits
 from storage.tables import EVALUATION
 from tests.forecasting.scored import predictions_of

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from stock_assets.forecasting.power import Test, minimum_detectable_skill
-from stock_assets.forecasting.significance import clark_west, diebold_mariano
+from stock_assets.forecasting.significance import Test, clark_west, diebold_mariano, minimum_detectable_skill
 
 
 def rejections(skill: float, n: int, *, n_worlds: int = 1500) -> tuple[float, float]:

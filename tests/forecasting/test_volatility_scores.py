@@ -5,8 +5,7 @@ import pytest
 from stock_assets.forecasting.errors import TooFewRows
 from stock_assets.forecasting.history import build_history
 from stock_assets.forecasting.volatility import forecast_volatility, session_variance
-from stock_assets.forecasting.volatility_methods import METHODS
-from stock_assets.forecasting.volatility_scores import WARM_UP, as_markdown, score_volatility
+from stock_assets.forecasting.volatility_methods import METHODS, WARM_UP, as_markdown, score_volatility
 from storage.contracts import conform
 from storage.tables import VOLATILITY
 from tests.synthetic import garch_bars, random_walk_bars
