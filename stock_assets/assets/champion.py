@@ -8,7 +8,7 @@ from stock_assets.bodies import Made, OneTicker
 from stock_assets.clock import Clock
 from stock_assets.forecasting.champion import decide, is_news
 from stock_assets.forecasting.ensembles import model_names
-from stock_assets.forecasting.evidence import outdated_backtests
+from stock_assets.forecasting.reviews import outdated_backtests
 from stock_assets.forecasting.splits import LIVE, WALK_FORWARD
 from stock_assets.lineage import Output, lineage_asset
 from stock_assets.resources import Tracking

@@ -39,16 +39,12 @@ def decide(
     too. A champion that fails the rule in two reviews in a row makes way.
 
     Args:
-        evaluation: the ticker's rows of table `evaluation`.
-        calibration: its rows of table `calibration`.
-        audit: its rows of table `audit`.
+        evaluation, calibration, audit: the ticker's rows of the tables of those names.
         history: its rows of table `champion`: the earlier decisions.
         predictions: its walk-forward rows of table `predictions`; only models that challenge a champion are looked up.
-        ticker: symbol.
-        versions: version of each model's final fit.
         promotable: every model that may be promoted, scored today or not. The reference formulation never may.
         decided_at: now, aware.
-        outdated: models whose walk-forward rows are not about their final fit → what differs (`outdated_backtests`).
+        versions, outdated: as for `review`.
 
     Returns:
         One row of table `champion`; its reason is a sentence with the numbers. `is_news` says whether to keep it.
@@ -75,17 +71,14 @@ def decide(
     chosen = _choose(verdicts, last, predictions)
     awaiting = _awaiting(verdicts, incumbent)
     # What only an audit is missing for stays open: the same evidence is judged again once the audit is there.
-    decision = _open(awaiting, last) if awaiting and not chosen.rule_holds else _reviewed(chosen, month)
-    return _row(decision, ticker, versions, decided_at)
+    if awaiting and not chosen.rule_holds:
+        return _row(_open(awaiting, last), ticker, versions, decided_at)
+    reviewed = replace(chosen, review=month, reason=f"{chosen.reason} Review of {month}.")
+    return _row(reviewed, ticker, versions, decided_at)
 
 
 def is_news(decision: pd.DataFrame, earlier: pd.DataFrame) -> bool:
-    """Whether a decision says anything that the ticker's last one did not.
-
-    Args:
-        decision: from `decide`.
-        earlier: the ticker's rows of table `champion`.
-    """
+    """Whether a decision says anything that the ticker's last one, of its rows of table `champion`, did not."""
     if earlier.empty:
         return True
     last = earlier.sort_values("decided_at").iloc[-1]
@@ -118,15 +111,9 @@ def _last(history: pd.DataFrame) -> _Decision:
     last = history.sort_values("decided_at").iloc[-1]
     if pd.isna(last["review"]):
         return _NO_EVIDENCE
-    return _Decision(
-        str(last["model"]),
-        str(last["reason"]),
-        float(last["p_value"]),
-        int(last["n"]),
-        None if pd.isna(last["rule_holds"]) else bool(last["rule_holds"]),
-        int(last["failed_reviews"]),
-        str(last["review"]),
-    )
+    holds = None if pd.isna(last["rule_holds"]) else bool(last["rule_holds"])
+    p_value, n, failed = float(last["p_value"]), int(last["n"]), int(last["failed_reviews"])
+    return _Decision(str(last["model"]), str(last["reason"]), p_value, n, holds, failed, str(last["review"]))
 
 
 def _month(evaluation: pd.DataFrame, promotable: Collection[str]) -> str | None:
@@ -139,7 +126,10 @@ def _month(evaluation: pd.DataFrame, promotable: Collection[str]) -> str | None:
 def _choose(verdicts: Mapping[str, Verdict], last: _Decision, predictions: pd.DataFrame) -> _Decision:
     passed = [verdict for verdict in verdicts.values() if verdict.passed]  # lowest RMSE first
     if last.model == BENCHMARK:
-        return _promoted(passed[0]) if passed else _nobody(verdicts)
+        if not passed:
+            return _nobody(verdicts)
+        best, clean = passed[0], "its intervals are honest and its audit is clean"
+        return _of(best, f"{best.model} beats the random walk: {best.numbers}; {clean}.")
     own = verdicts.get(last.model)
     failed = 0 if own is not None and own.passed else last.failed_reviews + 1
     if failed >= PATIENCE:
@@ -159,13 +149,6 @@ def _of(verdict: Verdict, reason: str, failed_reviews: int = 0) -> _Decision:
     return _Decision(verdict.model, reason, verdict.p_value, verdict.n, verdict.passed, failed_reviews)
 
 
-def _promoted(verdict: Verdict) -> _Decision:
-    return _of(
-        verdict,
-        f"{verdict.model} beats the random walk: {verdict.numbers}; its intervals are honest and its audit is clean.",
-    )
-
-
 def _nobody(verdicts: Mapping[str, Verdict]) -> _Decision:
     best = min(verdicts.values(), key=lambda verdict: (np.isnan(verdict.p_value), verdict.p_value, verdict.rmse))
     reason = (
@@ -181,9 +164,8 @@ def _kept(model: str, own: Verdict | None, failed: int, more: str = "") -> _Deci
         return _Decision(model, reason, rule_holds=False, failed_reviews=failed)
     if own.passed:
         return _of(own, f"{model} stays: {own.numbers}.{more}")
-    return _of(
-        own, f"{model} stays for now, though it fails the rule: {'; '.join(own.obstacles)}. {_WARNING}{more}", failed
-    )
+    against = "; ".join(own.obstacles)
+    return _of(own, f"{model} stays for now, though it fails the rule: {against}. {_WARNING}{more}", failed)
 
 
 _WARNING = "If it fails the next review, too, the random walk is back."
@@ -211,10 +193,6 @@ def _open(awaiting: Verdict, last: _Decision) -> _Decision:
         f"(`stock-assets audit`). Its evidence: {awaiting.numbers}."
     )
     return replace(last, reason=reason, p_value=awaiting.p_value, n=awaiting.n)
-
-
-def _reviewed(decision: _Decision, month: str) -> _Decision:
-    return replace(decision, review=month, reason=f"{decision.reason} Review of {month}.")
 
 
 def _row(decision: _Decision, ticker: str, versions: Mapping[str, str], decided_at: datetime) -> pd.DataFrame:

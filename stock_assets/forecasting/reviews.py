@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stock_assets.forecasting.models import BENCHMARK
+from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.forecasting.errors import ArtifactMismatch
+from stock_assets.forecasting.manifest import Manifest
+from stock_assets.forecasting.models import BENCHMARK, discover
 from stock_assets.forecasting.significance import diebold_mariano, holm
 from stock_assets.forecasting.splits import WALK_FORWARD
 
@@ -14,6 +17,7 @@ LEVEL = 0.05
 """Chance of promoting any model of a ticker for which none is better than the random walk, at one review."""
 MIN_ROWS = 500
 """Walk-forward rows a verdict needs: fewer show hardly anything (a signal of R² 5 % is found one time in two)."""
+_OUTDATED = "its backtest is not of the model in use ({}; `stock-assets backtest` makes it again)"
 COVERAGE = 90
 """Level of the intervals that must be honest [%]."""
 
@@ -88,7 +92,7 @@ def review(
             *_statistics_against(scores, p_value),
             *_coverage_against(calibration, model),
             *(() if model in versions else ("it has no final fit",)),
-            *_outdated_against((outdated or {}).get(model)),
+            *([_OUTDATED.format(outdated[model])] if outdated and model in outdated else ()),
         )
         unclean, is_missing = _audit_against(audit, model, versions.get(model))
         verdicts[model] = Verdict(
@@ -102,6 +106,31 @@ def review(
             awaits_audit=not against and is_missing,
         )
     return verdicts
+
+
+def outdated_backtests(
+    versions: Mapping[str, str], folds: pd.DataFrame, *, tuned: Collection[str], ticker: str, store: ArtifactStore
+) -> dict[str, str]:
+    """The models whose backtest says nothing of their final fit → what differs: its code, features or settings.
+
+    Args:
+        versions: version of each model's final fit.
+        folds: the ticker's rows of table `backtest_folds`. All of a model are of one backtest, so the newest tells.
+        tuned: models whose settings have been searched: a search gives every fit what its own training window says, so
+            the settings that it chooses may differ.
+    """
+    newest = folds.sort_values("test_start").groupby("model")["model_version"].last()
+    found = {}
+    for model in newest.index.intersection(list(versions)):
+        try:
+            final, walked = (store.manifest(ticker, model, version) for version in (versions[model], newest[model]))
+        except ArtifactMismatch as error:
+            found[str(model)] = f"a fit cannot be read: {error.problem}"
+            continue
+        searched = discover()[model].search_space if model in tuned and model in discover() else ()
+        if changed := _differences(final, walked, searched):
+            found[str(model)] = f"other {', '.join(changed)}"
+    return found
 
 
 def better_p(predictions: pd.DataFrame, challenger: str, incumbent: str) -> float:
@@ -126,6 +155,14 @@ def p_text(p_value: float) -> str:
     if np.isnan(p_value):
         return "unknown"
     return f"= {p_value:.3f}" if p_value >= 0.001 else "< 0.001"
+
+
+def _differences(final: Manifest, walked: Manifest, searched: Collection[str]) -> list[str]:
+    names = (final.settings.keys() | walked.settings.keys()) - set(searched)
+    settings = sorted(name for name in names if final.settings.get(name) != walked.settings.get(name))
+    code = ["code"] if final.code_version != walked.code_version else []
+    features = ["feature formulas"] if final.features_version != walked.features_version else []
+    return [*code, *features, *settings]
 
 
 def _statistics_against(scores: pd.Series, p_value: float) -> tuple[str, ...]:
@@ -159,12 +196,6 @@ def _coverage_against(calibration: pd.DataFrame, model: str) -> tuple[str, ...]:
         f"its {COVERAGE} % intervals cover {100 * found['coverage']:.1f} % "
         f"({100 * found['coverage_lower']:.1f} to {100 * found['coverage_upper']:.1f})",
     )
-
-
-def _outdated_against(difference: str | None) -> tuple[str, ...]:
-    if difference is None:
-        return ()
-    return (f"its backtest is not of the model in use ({difference}; `stock-assets backtest` makes it again)",)
 
 
 def _audit_against(audit: pd.DataFrame, model: str, version: str | None) -> tuple[tuple[str, ...], bool]:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from stock_assets.forecasting.artifacts import ArtifactStore
-from stock_assets.forecasting.evidence import outdated_backtests
+from stock_assets.forecasting.reviews import outdated_backtests
 from tests.storage.frames import rows
 
 
