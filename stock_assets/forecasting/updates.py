@@ -46,32 +46,14 @@ class Update:
     number: int
 
 
-@dataclass(frozen=True)
-class Due:
-    """The requests to be made, and ticker → why nothing can be said of it."""
-
-    updates: list[Update]
-    problems: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Stale:
-    """The tickers that lack a session, and ticker → why nothing can be said of it."""
-
-    stale: list[Listed]
-    problems: dict[str, str]
-
-
-def due_updates(listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, now: datetime) -> Due:
-    """The updates to request now.
+def due_updates(
+    listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, now: datetime
+) -> tuple[list[Update], dict[str, str]]:
+    """The updates to request `now` (aware), given each ticker's latest request; ticker → why nothing is known of it.
 
     A ticker is due when the exchange has closed a session, `SETTLING` ago at least, that its bars do not have. However
     many sessions were missed (the machine was off), one update brings them all. A session whose bar does not come is
     asked for again after each of `WAITS`; then the next session's update brings it.
-
-    Args:
-        attempts: each ticker's latest request.
-        now: aware.
     """
     closed = cache(lambda calendar: last_closed_session(calendar, now - SETTLING))
     found, problems = [], {}
@@ -87,11 +69,13 @@ def due_updates(listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, no
             number = _next_attempt(attempts.get(one.ticker), session, now)
             if number is not None:
                 found.append(Update(one.ticker, one.calendar, session, number))
-    return Due(found, problems)
+    return found, problems
 
 
-def stale_tickers(listed: Iterable[Listed], *, now: datetime, patience: timedelta) -> Stale:
-    """The tickers whose bars lack a session that closed more than `patience` before `now` (aware).
+def stale_tickers(
+    listed: Iterable[Listed], *, now: datetime, patience: timedelta
+) -> tuple[list[Listed], dict[str, str]]:
+    """The tickers whose bars lack a session that closed more than `patience` before `now` (aware); problems as above.
 
     Weekends and holidays have no session, so they make nothing stale; neither does a source that has ended.
     """
@@ -107,7 +91,7 @@ def stale_tickers(listed: Iterable[Listed], *, now: datetime, patience: timedelt
             continue
         if is_behind:
             found.append(one)
-    return Stale(found, problems)
+    return found, problems
 
 
 def _next_attempt(latest: Attempt | None, session: date, now: datetime) -> int | None:

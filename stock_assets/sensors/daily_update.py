@@ -32,13 +32,13 @@ def daily_update(
     now, attempts = clock.now(), _read(context.cursor)
     listed = listed_tickers(warehouse, log=context.log.warning)
     busy = busy_tickers(context.instance, warehouse.lake)
-    due = due_updates([one for one in listed if one.ticker not in busy], attempts, now=now)
-    tell([f"{ticker} is not updated: {problem}" for ticker, problem in due.problems.items()], context.log.warning)
-    if not due.updates:
+    due, problems = due_updates([one for one in listed if one.ticker not in busy], attempts, now=now)
+    tell([f"{ticker} is not updated: {problem}" for ticker, problem in problems.items()], context.log.warning)
+    if not due:
         return dg.SkipReason(f"no session to fetch for {len(listed)} tickers at {now:%Y-%m-%d %H:%M} UTC")
     trained = set(published(warehouse, queries.trained_tickers)["ticker"])
-    requests = [_request(*group, updates) for group, updates in _grouped(due.updates, trained).items()]
-    return requested(context.instance, requests, cursor=_write(attempts, due.updates, listed, now))
+    requests = [_request(*group, updates) for group, updates in _grouped(due, trained).items()]
+    return requested(context.instance, requests, cursor=_write(attempts, due, listed, now))
 
 
 def _grouped(updates: Iterable[Update], trained: set[str]) -> dict[tuple[str, str, date, int], list[Update]]:

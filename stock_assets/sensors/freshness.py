@@ -40,7 +40,10 @@ def freshness(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: 
     """Report and announce the tickers that lack a session."""
     now = clock.now()
     stale = _stale(warehouse, now, context.log.warning)
-    news = [_news(market, session, some) for (market, session), some in _by_session(stale).items()]
+    groups: dict[tuple[str, date], list[Listed]] = {}
+    for one in stale:
+        groups.setdefault((one.calendar, one.newest_session), []).append(one)
+    news = [_news(market, session, some) for (market, session), some in groups.items()]
     announce_all(news, warehouse=warehouse, now=now, log=context.log.warning)
     severity = dg.AssetCheckSeverity.WARN
     evaluation = dg.AssetCheckEvaluation(
@@ -50,16 +53,9 @@ def freshness(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: 
 
 
 def _stale(warehouse: Warehouse, now: datetime, log: Callable[[str], object]) -> list[Listed]:
-    found = stale_tickers(listed_tickers(warehouse, log=log), now=now, patience=PATIENCE)
-    tell([f"{ticker}: its freshness is unknown: {problem}" for ticker, problem in found.problems.items()], log)
-    return found.stale
-
-
-def _by_session(stale: list[Listed]) -> dict[tuple[str, date], list[Listed]]:
-    groups: dict[tuple[str, date], list[Listed]] = {}
-    for one in stale:
-        groups.setdefault((one.calendar, one.newest_session), []).append(one)
-    return groups
+    stale, problems = stale_tickers(listed_tickers(warehouse, log=log), now=now, patience=PATIENCE)
+    tell([f"{ticker}: its freshness is unknown: {problem}" for ticker, problem in problems.items()], log)
+    return stale
 
 
 def _news(market: str, session: date, some: list[Listed]) -> Announcement:
