@@ -41,11 +41,7 @@ _RETRAIN = "train this model again (stock-assets train)"
 
 @dataclass(frozen=True)
 class ArtifactStore:
-    """The model folders below one root.
-
-    Attributes:
-        root: folder of all models; made when the first one is written.
-    """
+    """The model folders below one root, which is made when the first one is written."""
 
     root: Path
 
@@ -56,8 +52,7 @@ class ArtifactStore:
     def save(self, model: StoredModel) -> StoredModel:
         """Write a model whole; a folder of that version that does not verify is replaced, one that does is kept.
 
-        Returns:
-            The model with the manifest as stored, `files` filled in.
+        Returned is the model with the manifest as stored, `files` filled in.
         """
         manifest = model.manifest
         target = self.folder(manifest.ticker, manifest.model, manifest.version)
@@ -110,37 +105,27 @@ class ArtifactStore:
         _check_files(folder, manifest)
         _check_libraries(folder, manifest)
         for parent, parent_version in manifest.parents.items():
-            self._check_parent(manifest, parent, parent_version)
+            try:
+                self.manifest(ticker, parent, parent_version)
+            except ArtifactMismatch as error:
+                combines = f"{model} {version} combines {parent} {parent_version}"
+                raise ArtifactMismatch(
+                    f"{combines}, which cannot be used: {error.problem}",
+                    cure=f"train {parent} and {model} again (stock-assets train)",
+                ) from error
         return manifest
 
-    def _check_parent(self, manifest: Manifest, parent: str, version: str) -> None:
-        try:
-            self.manifest(manifest.ticker, parent, version)
-        except ArtifactMismatch as error:
-            raise ArtifactMismatch(
-                f"{manifest.model} {manifest.version} combines {parent} {version}, which cannot be used: "
-                f"{error.problem}",
-                cure=f"train {parent} and {manifest.model} again (stock-assets train)",
-            ) from error
-
     def load(self, ticker: str, model: str, version: str) -> StoredModel:
-        """Read a model back, without running any code that is in its folder.
-
-        Raises:
-            ArtifactMismatch: as `manifest`.
-        """
+        """Read a model back, without running any code that is in its folder; errors as `manifest`."""
         manifest = self.manifest(ticker, model, version)
         folder = self.folder(ticker, model, version)
         calibration = Calibration.from_json(json.loads((folder / _CALIBRATION).read_text()))
-        fitted = self._fitted(folder, manifest)
-        return StoredModel(fitted, calibration, manifest, pd.read_parquet(folder / _OUT_OF_FOLD))
+        return StoredModel(
+            self._fitted(folder, manifest), calibration, manifest, pd.read_parquet(folder / _OUT_OF_FOLD)
+        )
 
     def packed(self, ticker: str, model: str, version: str) -> Packed:
-        """A model's own files, to be asked elsewhere.
-
-        Raises:
-            ArtifactMismatch: as `manifest`.
-        """
+        """A model's own files, to be asked elsewhere; errors as `manifest`."""
         return self._packed(self.folder(ticker, model, version), self.manifest(ticker, model, version))
 
     def _fitted(self, folder: Path, manifest: Manifest) -> Fitted:
@@ -167,11 +152,7 @@ class ArtifactStore:
         sync_folder(pointer.parent)
 
     def current(self, ticker: str, model: str) -> dict[Kind, str]:
-        """Version in use of each kind.
-
-        Raises:
-            ArtifactMismatch: this model has not been trained for this ticker.
-        """
+        """Version in use of each kind; `ArtifactMismatch` where this model has not been trained for this ticker."""
         pointer = self._models(ticker, model) / _CURRENT
         if not pointer.exists():
             raise ArtifactMismatch(f"no {model} has been trained for {ticker} in {self.root}", cure=_RETRAIN)
@@ -179,11 +160,7 @@ class ArtifactStore:
         return {kind: str(versions[kind]) for kind in KINDS_IN_USE}
 
     def load_current(self, ticker: str, model: str) -> Trained:
-        """Both fits in use.
-
-        Raises:
-            ArtifactMismatch: not trained yet, or as `manifest`.
-        """
+        """Both fits in use; errors as `current` and `manifest`."""
         versions = self.current(ticker, model)
         return Trained(**{kind: self.load(ticker, model, versions[kind]) for kind in KINDS_IN_USE})
 
@@ -220,10 +197,8 @@ def _read_manifest(folder: Path) -> Manifest:
 
 
 def _check_identity(folder: Path, manifest: Manifest, ticker: str, model: str, version: str) -> None:
-    wanted = {"ticker": ticker, "model": model, "version": version}
-    for name, value in wanted.items():
-        found = getattr(manifest, name)
-        if found != value:
+    for name, value in {"ticker": ticker, "model": model, "version": version}.items():
+        if (found := getattr(manifest, name)) != value:
             raise ArtifactMismatch(f"{folder} holds {name} {found!r}, and {value!r} was asked for", cure=_RETRAIN)
 
 
@@ -234,21 +209,18 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
             raise ArtifactMismatch(f"{folder} lacks {name}, which its manifest lists", cure=_RETRAIN)
         if name not in manifest.files:
             raise ArtifactMismatch(f"{folder} holds {name}, which its manifest does not list", cure=_RETRAIN)
-        if found[name] != manifest.files[name]:
-            raise ArtifactMismatch(
-                f"{folder / name} was changed: its hash starts {found[name][:12]}, the manifest says "
-                f"{manifest.files[name][:12]}",
-                cure=_RETRAIN,
-            )
+        now, then = found[name], manifest.files[name]
+        if now != then:
+            problem = f"{folder / name} was changed: its hash starts {now[:12]}, the manifest says {then[:12]}"
+            raise ArtifactMismatch(problem, cure=_RETRAIN)
 
 
 def _check_libraries(folder: Path, manifest: Manifest) -> None:
     for name, installed in library_versions(tuple(manifest.libraries)).items():
         fitted_with = manifest.libraries[name]
         if major(installed) != major(fitted_with):
-            raise ArtifactMismatch(
-                f"{folder} was written with {name} {fitted_with}, and {installed} is installed", cure=_RETRAIN
-            )
+            problem = f"{folder} was written with {name} {fitted_with}, and {installed} is installed"
+            raise ArtifactMismatch(problem, cure=_RETRAIN)
 
 
 def _hashes(folder: Path) -> dict[str, str]:

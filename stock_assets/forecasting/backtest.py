@@ -48,22 +48,17 @@ def backtesting(
 ) -> Steps[Backtest]:
     """Fit where a fold has a fit of its own, and predict each fold. Fits that the store has are not repeated.
 
-    Args:
-        history: the ticker's whole history (`build_history`).
-        folds: all folds, from `plan_folds`.
-        now: clock, aware; asked when a fit is written down.
-        tune: trials of a search for settings within each fit's own training window; 0 for none.
-
-    Raises:
-        TooFewRows: too few rows for the model or for its calibration.
+    Takes the ticker's whole history (`build_history`) and all folds, from `plan_folds`; `now` (aware) is asked when a
+    fit is written down; `tune` is how many settings are tried within each fit's own training window. `TooFewRows` where
+    there are too few for the model or for its calibration.
     """
     following = next_session(calendar, history["session"].iloc[-1].date())
     lead = _position(history, folds[0].train[0])
     trials, work = [], []
     for fold in folds:
-        say = _prefixed(progress, f"fold {fold.number + 1}/{len(folds)}")
         if not fold.refitted:
             continue
+        say = _prefixed(progress, f"fold {fold.number + 1}/{len(folds)}")
         known, learned = _window(history, fold, lead)
         found = yield from searching(forecaster, known, learned, ticker=ticker, budget=tune, store=store, progress=say)
         trials.append(found.trials)
@@ -80,18 +75,12 @@ def backtesting(
             fit, raw = next(fits)
         published = np.full(len(history), np.nan)
         published[: len(raw)] = fit.publish(raw)
+        asked_of = pd.Series("test", index=fold.test)
         predicted = predict_sessions(
-            fit,
-            history,
-            pd.Series("test", index=fold.test),
-            ticker=ticker,
-            fold=fold.name,
-            following=following,
-            published=published,
+            fit, history, asked_of, ticker=ticker, fold=fold.name, following=following, published=published
         )
-        progress(
-            f"fold {fold.number + 1}/{len(folds)}: {len(predicted)} sessions predicted from {fold.test[0]:%Y-%m-%d}"
-        )
+        say = _prefixed(progress, f"fold {fold.number + 1}/{len(folds)}")
+        say(f"{len(predicted)} sessions predicted from {fold.test[0]:%Y-%m-%d}")
         predictions.append(predicted)
         rows.append(fold_row(fold, fit, predicted))
     return Backtest(pd.concat(predictions, ignore_index=True), pd.DataFrame(rows), pd.concat(trials, ignore_index=True))
@@ -104,12 +93,8 @@ def run_backtest(forecaster: Forecaster, history: pd.DataFrame, folds: Sequence[
 
 def _last_asked(folds: Sequence[Fold], fitted: Fold) -> pd.Timestamp:
     """Last session predicted by the fit of a fold: that of the last fold before the next one with a fit of its own."""
-    last = fitted
-    for fold in folds[fitted.number + 1 :]:
-        if fold.refitted:
-            break
-        last = fold
-    return last.test[-1]
+    later = (fold.number for fold in folds[fitted.number + 1 :] if fold.refitted)
+    return folds[next(later, len(folds)) - 1].test[-1]
 
 
 def check_backtest(predictions: pd.DataFrame, folds: Sequence[Fold], features: pd.DataFrame) -> list[Finding]:

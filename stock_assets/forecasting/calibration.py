@@ -28,16 +28,11 @@ _EDGES = [0.0, *_LOWER, *((100 + level) / 200 for level in LEVELS), 1.0]
 
 
 def calibrate(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
-    """Score the intervals of every model, scheme, role and level over the rows whose actual close is known.
+    """Frame of table `calibration`: the intervals of every model, scheme, role and level, where the close is known.
 
-    Args:
-        predictions: rows of table `predictions` of one ticker, all models.
-        prices: its rows of table `prices`, for the random walk's intervals.
-
-    Returns:
-        Frame of table `calibration`. Widths and losses are in the ticker's currency. The loss of an interval is the
-        mean of the pinball losses of its two ends. The random walk beside it has the quantiles of all log returns known
-        at the as-of close, as wide on a calm day as on a wild one.
+    Takes one ticker's rows of the tables, of all models. Widths and losses are in the ticker's currency. The loss of an
+    interval is the mean of the pinball losses of its two ends. The random walk beside it has the quantiles of all log
+    returns known at the as-of close, as wide on a calm day as on a wild one.
     """
     known = predictions[predictions["actual"].notna()].sort_values("target_session")
     walk = unconditional_quantiles(prices, known["session"].drop_duplicates()).add_prefix("walk_")
@@ -51,19 +46,13 @@ def calibrate(predictions: pd.DataFrame, prices: pd.DataFrame) -> pd.DataFrame:
 
 
 def unconditional_quantiles(prices: pd.DataFrame, sessions: pd.Series) -> pd.DataFrame:
-    """Quantiles of all log returns known at the close of each session: the ends of every level's interval.
+    """Quantiles of all log returns known at the close of each as-of session: the ends of every level's interval.
 
-    Args:
-        prices: one ticker's rows of table `prices`.
-        sessions: as-of sessions.
-
-    Returns:
-        Frame indexed by session with columns `lower_50`, `upper_50` …, log returns; NaN for a session that is not in
-        `prices` or has no return before it.
+    Takes one ticker's rows of table `prices`. A frame indexed by session with columns `lower_50`, `upper_50` …, log
+    returns; NaN for a session that is not in `prices` or has no return before it.
     """
     bars = prices.sort_values("session")
-    returns = np.log(bars["adj_close"].to_numpy(dtype=float))
-    returns = np.diff(returns)
+    returns = np.diff(np.log(bars["adj_close"].to_numpy(dtype=float)))
     known = pd.Series(np.arange(len(bars)), index=bars["session"])
     columns = [f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")]
     probabilities = [_probability(level, side) for level in LEVELS for side in ("lower", "upper")]
@@ -73,17 +62,12 @@ def unconditional_quantiles(prices: pd.DataFrame, sessions: pd.Series) -> pd.Dat
 
 
 def pit_histogram(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Count where the closes fell among the published bounds: a histogram of the probability integral transform.
+    """Frame of table `pit_histogram`: where closes fell among the published bounds, nine bins a model, scheme, role.
 
     Diebold, Gunther & Tay (1998), International Economic Review 39; Gneiting, Balabdaoui & Raftery (2007), J. R.
     Statistical Society B 69. Only the published quantiles are known, so the bins are the gaps between them, of unequal
-    probability. A close on a bound counts as inside, as it does for coverage.
-
-    Args:
-        predictions: rows of table `predictions` of one ticker, all models.
-
-    Returns:
-        Frame of table `pit_histogram`: nine bins for each model, scheme and role.
+    probability. A close on a bound counts as inside, as it does for coverage. Takes one ticker's rows of table
+    `predictions`, of all models.
     """
     known = predictions[predictions["actual"].notna()]
     rows = []
@@ -102,9 +86,8 @@ def pit_histogram(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def as_markdown(calibration: pd.DataFrame) -> str:
     """Coverage and loss of the 90 % interval, for people."""
-    shown = calibration[calibration["level"] == 90].assign(
-        pinball_ratio=lambda rows: rows["pinball"] / rows["pinball_random_walk"]
-    )
+    shown = calibration[calibration["level"] == 90].copy()
+    shown["pinball_ratio"] = shown["pinball"] / shown["pinball_random_walk"]
     columns = ["model", "scheme", "role", "n", "coverage", "coverage_lower", "coverage_upper", "kupiec_p"]
     return str(shown[[*columns, "pinball_ratio", "n_capped"]].to_markdown(index=False, floatfmt=".3f"))
 
@@ -151,7 +134,5 @@ def _by_volatility(is_inside: "np.ndarray[tuple[int], np.dtype[np.bool_]]", vola
 
 def _typed(rows: list[dict[str, object]], columns: list[str]) -> pd.DataFrame:
     """The rows as a frame whose columns have their types even where there is no row."""
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype(
-        {name: "object" if name in _GROUP else "int64" if name in _COUNTS else "float64" for name in columns}
-    )
+    types = {name: "object" if name in _GROUP else "int64" if name in _COUNTS else "float64" for name in columns}
+    return pd.DataFrame(rows, columns=columns).astype(types)

@@ -63,11 +63,7 @@ def drifted_sessions(drift: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def persists(drifted: ArrayLike) -> bool:
-    """Whether inputs had drifted in at least `NEEDED` of the newest `OF` sessions checked.
-
-    Args:
-        drifted: whether they had, for each session checked, ascending.
-    """
+    """Whether inputs had drifted in at least `NEEDED` of the newest `OF` sessions checked; takes whether, ascending."""
     return int(np.asarray(drifted, dtype=bool)[-OF:].sum()) >= NEEDED
 
 

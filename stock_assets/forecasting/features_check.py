@@ -19,11 +19,10 @@ _RECOMPUTED = 5  # sessions of each ticker: a leak shows in nearly every row, so
 
 
 def check_features(features: pd.DataFrame, prices: pd.DataFrame) -> dict[str, list[Finding]]:
-    """Check features, of one or many tickers, against the prices they came from; a ticker is checked if it has prices.
+    """Ticker → one finding per rule that is broken by its features, of every ticker that has prices.
 
-    Returns:
-        Ticker → one finding per rule that is broken: every value is finite; there is exactly one row per session after
-        the warm-up; and a few sessions, computed again from prices that end there, are equal to the last bit.
+    Every value is finite; there is exactly one row per session after the warm-up; and a few sessions, computed again
+    from prices that end there, are equal to the last bit.
     """
     names = [feature.name for feature in formulas.FEATURES]
     bars = prices.sort_values(["ticker", "session"], ignore_index=True)

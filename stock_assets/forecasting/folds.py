@@ -30,16 +30,13 @@ _PURGED = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """How a history is divided into folds.
+    """How a history is divided into folds; `InvalidPlan` where a value is out of range.
 
     Attributes:
         window: what a fold learns from: everything before it, or as many sessions as the first fold.
         first_train: labelled sessions the first fold learns from.
         step: sessions each fold predicts; the last one has what is left.
         refit_every: folds that share one fit.
-
-    Raises:
-        InvalidPlan: a value that is out of range.
     """
 
     window: str = "expanding"
@@ -63,11 +60,9 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One fold.
+    """One fold of a plan, numbered from 0 in time order.
 
     Attributes:
-        number: from 0, in time order.
-        plan: what it is a part of.
         refitted: whether it has a fit of its own; otherwise it uses that of the latest earlier fold that has.
         train: sessions whose labels its fit learned from, ascending.
         test: as-of sessions to predict from, ascending; all have a label.
@@ -88,10 +83,7 @@ class Fold:
 def plan_folds(features: pd.DataFrame, plan: Plan) -> list[Fold]:
     """Divide one ticker's labelled sessions into folds. Which sessions are tested does not depend on `refit_every`.
 
-    Rows of table `features` without a label (the newest) are in no fold.
-
-    Raises:
-        TooFewRows: no session would be left to predict; names both numbers.
+    Rows of table `features` without a label (the newest) are in no fold. `TooFewRows` where none is left to predict.
     """
     rows = features.sort_values("session")
     labelled = pd.DatetimeIndex(rows.loc[rows["target_log_return"].notna(), "session"])
@@ -117,9 +109,8 @@ def as_splits(folds: Sequence[Fold], features: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for fold in folds:
         rows = features.loc[features["session"].between(fold.train[0], fold.test[-1]), ["ticker", "session"]]
-        role = np.select(
-            [rows["session"].isin(fold.train), rows["session"].isin(fold.test)], ["train", "test"], "purged"
-        )
+        is_in = [rows["session"].isin(sessions) for sessions in (fold.train, fold.test)]
+        role = np.select(is_in, ["train", "test"], "purged")
         parts.append(rows.assign(fold=fold.name, role=role))
     return pd.concat(parts, ignore_index=True)
 

@@ -144,8 +144,7 @@ def hash_rows(rows: pd.DataFrame) -> str:
 def bars_versions(bars: pd.DataFrame) -> NDArray[np.int64]:
     """Hash of all bars up to each session, shape (len(bars),): equal only where the whole history up to there is.
 
-    Args:
-        bars: one ticker's rows of table `prices`, or a history made of them, in ascending order.
+    Takes one ticker's rows of table `prices`, or a history made of them, in ascending order.
     """
     columns = [bars["session"].to_numpy(dtype="datetime64[ns]").view(np.uint64)]
     for name in _BAR_NUMBERS:

@@ -30,24 +30,17 @@ def predict_all(
     *,
     ticker: str,
     calendar: str,
-    fold: str = HOLDOUT,
     answered: Answered | None = None,
 ) -> pd.DataFrame:
-    """Everything one model has to say about one ticker.
+    """Everything one model's fits in use have to say about one ticker's whole history: rows of table `predictions`.
+
+    Validation and test are said by the evaluated fit, and every session since the final fit's last label as fold `live`
+    by the final fit. Where the ticker's `splits` have moved since the evaluated fit was made there is no scored row: it
+    may have learned from what is validation or test now.
 
     Args:
-        trained: its fits in use.
-        history: the ticker's whole history.
-        splits: the ticker's rows of table `splits`.
-        ticker: symbol.
         calendar: exchange calendar name, which knows the session after the last bar.
-        fold: fold the evaluated fit was made on.
         answered: what each fit says of every row of `history`, where that is known already; else they are asked.
-
-    Returns:
-        Rows of table `predictions`: validation and test by the evaluated fit, and every session since the final fit's
-        last label as fold `live` by the final fit. Where the splits have moved since the evaluated fit was made there
-        is no scored row: it may have learned from what is validation or test now.
 
     Raises:
         ArtifactMismatch: the feature formulas have changed since the fits were made.
@@ -55,21 +48,14 @@ def predict_all(
     for model in (trained.evaluated, trained.final):
         require_same_features(model)
     following = next_session(calendar, history["session"].iloc[-1].date())
-    asked = scored_roles(trained.evaluated, splits, fold)
-    said = {
-        fit.manifest.kind: fit.publish(answered[fit.manifest.kind]) if answered else None
-        for fit in (trained.evaluated, trained.final)
-    }
-    scored = predict_sessions(
-        trained.evaluated,
-        history,
-        asked,
-        ticker=ticker,
-        fold=fold,
-        following=following,
-        published=said["evaluated"],
+    asked = scored_roles(trained.evaluated, splits, HOLDOUT)
+    evaluated, final = (
+        fit.publish(answered[fit.manifest.kind]) if answered else None for fit in (trained.evaluated, trained.final)
     )
-    live = predict_live(trained.final, history, ticker=ticker, following=following, published=said["final"])
+    scored = predict_sessions(
+        trained.evaluated, history, asked, ticker=ticker, fold=HOLDOUT, following=following, published=evaluated
+    )
+    live = predict_live(trained.final, history, ticker=ticker, following=following, published=final)
     return pd.concat([scored, live], ignore_index=True)
 
 
@@ -84,22 +70,14 @@ def predict_live(
 
 def scored_roles(evaluated: StoredModel, splits: pd.DataFrame, fold: str) -> "pd.Series[str]":
     """Role of each session of validation and test, by session; none where the splits have moved since the fit."""
-    role = roles(splits, fold)
-    return role[role.isin(_SCORED)] if _learned_from(evaluated, role) else role.iloc[:0]
-
-
-def _learned_from(model: StoredModel, role: "pd.Series[str]") -> bool:
+    role, manifest = roles(splits, fold), evaluated.manifest
     train = role.index[role == "train"]
-    boundaries = f"{train.min():%Y-%m-%d}", f"{train.max():%Y-%m-%d}"
-    return (model.manifest.train_start, model.manifest.train_end) == boundaries
+    learned_from = f"{train.min():%Y-%m-%d}", f"{train.max():%Y-%m-%d}"
+    return role[role.isin(_SCORED)] if learned_from == (manifest.train_start, manifest.train_end) else role.iloc[:0]
 
 
 def require_same_features(model: StoredModel) -> None:
-    """Refuse a fit that was made on other feature formulas than today's.
-
-    Raises:
-        ArtifactMismatch: names both.
-    """
+    """Refuse a fit that was made on other feature formulas than today's: `ArtifactMismatch`, which names both."""
     manifest, today = model.manifest, features_version()
     if manifest.features_version not in (None, today):
         raise ArtifactMismatch(
@@ -119,21 +97,17 @@ def predict_sessions(
     following: date,
     published: Floats | None = None,
 ) -> pd.DataFrame:
-    """Predict the session after each of the sessions asked for.
+    """Predict the session after each of the sessions asked for: rows of table `predictions` in ascending order.
+
+    A session that the model cannot predict (too little context) has no row, which `check_predictions` finds. A row
+    depends on nothing after its as-of session: its intervals are corrected by the outcomes that were known at that
+    close.
 
     Args:
-        model: a stored fit.
         history: the ticker's whole history.
         roles: role of each as-of session to predict from, indexed by session.
-        ticker: symbol.
-        fold: name of the fold, written into the rows.
         following: the exchange's session after the last one of `history`.
         published: what the fit publishes of every row of `history`, where that is known already; else it is asked.
-
-    Returns:
-        Rows of table `predictions` in ascending order. A session that the model cannot predict (too little context) has
-        no row, which `check_predictions` finds. A row depends on nothing after its as-of session: its intervals are
-        corrected by the outcomes that were known at that close.
     """
     close = history["close"]
     volatility = forecast_volatility(history)
@@ -174,22 +148,14 @@ def predict_sessions(
 def check_predictions(predictions: pd.DataFrame, splits: pd.DataFrame, features: pd.DataFrame) -> list[Finding]:
     """Check one model's predictions of one ticker: one per session, complete, and intervals that contain each other.
 
-    A session that has left the history since the splits were made (a restated history may lack one) is a warning, and
-    so are splits that have moved since the model was fitted: the model still forecasts.
-
-    Args:
-        predictions: rows of table `predictions` of one model.
-        splits: the ticker's rows of table `splits`.
-        features: its rows of table `features`.
+    Takes rows of the tables of those names. A session that has left the history since the splits were made (a restated
+    history may lack one) is a warning, and so are splits that have moved since the model was fitted: that forecasts on.
     """
     missing = _missing(predictions, splits)
     is_known = missing.isin(features["session"])
+    twice = predictions["session"][predictions.duplicated(["fold", "session"])]
     faults = (
-        (
-            "predictions_unique",
-            "sessions predicted twice in one fold",
-            predictions["session"][predictions.duplicated(["fold", "session"])],
-        ),
+        ("predictions_unique", "sessions predicted twice in one fold", twice),
         ("predictions_complete", "sessions that should be predicted and are not", missing[is_known]),
         ("predictions_ordered", "sessions whose interval bounds are not in order", _not_ordered(predictions)),
     )
@@ -221,11 +187,7 @@ def _missing(predictions: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:
 
 
 def _not_ordered(predictions: pd.DataFrame) -> pd.Series:
-    outward = sorted(LEVELS, reverse=True)
-    columns = [
-        *(f"lower_{level}" for level in outward),
-        "predicted",
-        *(f"upper_{level}" for level in reversed(outward)),
-    ]
+    upward = sorted(LEVELS)
+    columns = [*(f"lower_{level}" for level in reversed(upward)), "predicted", *(f"upper_{level}" for level in upward)]
     steps = np.diff(predictions[columns].to_numpy(dtype=float), axis=1)
     return predictions["session"].iloc[np.flatnonzero(~(steps >= 0).all(axis=1))]

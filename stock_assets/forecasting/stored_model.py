@@ -17,15 +17,11 @@ Answered = Mapping[Kind, Floats]
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A fit with its intervals, as kept in the store.
+    """A fit, whose predictions are raw, with what its intervals come from, as kept in the store.
 
-    Attributes:
-        fitted: the model itself, whose predictions are raw.
-        calibration: scores its intervals come from.
-        manifest: what it is.
-        out_of_fold: what it would have published on its calibration folds, one row for each predicted training session
-            in ascending order: `session`, `predicted` and `actual` (log returns) and `volatility`. No row of validation
-            or test is among them.
+    In `out_of_fold` is what it would have published on its calibration folds, one row for each predicted training
+    session in ascending order: `session`, `predicted` and `actual` (log returns) and `volatility`. No row of validation
+    or test is among them.
     """
 
     fitted: Fitted
@@ -46,9 +42,8 @@ class StoredModel:
 class Trained:
     """Both fits of one model for one ticker.
 
-    Attributes:
-        evaluated: fitted on train rows only; predicts validation and test.
-        final: fitted on all labelled rows; forecasts.
+    `evaluated` is fitted on train rows only and predicts validation and test; `final` on all labelled rows; it
+    forecasts.
     """
 
     evaluated: StoredModel

@@ -22,13 +22,10 @@ from stock_assets.forecasting.units import AskUnit, Steps
 
 @dataclass(frozen=True)
 class Updated:
-    """What became of the predictions of one model and ticker.
+    """All rows of table `predictions` of one model and ticker in the schemes holdout and live, and what became of them.
 
-    Attributes:
-        predictions: all rows of table `predictions` of the schemes holdout and live.
-        n_asked: sessions that a fit was asked about.
-        n_outdated: stored rows that did not hold any more: made by another fit or from other bars.
-        is_holdout_kept: whether the rows of validation and test are those that are stored.
+    A fit was asked about `n_asked` sessions; `n_outdated` stored rows, made by another fit or from other bars, did not
+    hold any more. Where `is_holdout_kept`, the rows of validation and test are those that are stored.
     """
 
     predictions: pd.DataFrame
@@ -47,16 +44,10 @@ def updating(
     calendar: str,
     store: ArtifactStore,
 ) -> Steps[Updated]:
-    """Bring one model's predictions up to a history, without fitting anything.
+    """Bring one model's predictions up to the ticker's whole history (`build_history`), without fitting anything.
 
-    Args:
-        stored: its rows of table `predictions` of the schemes holdout and live.
-        history: the ticker's whole history (`build_history`).
-        splits: the ticker's rows of table `splits`.
-        ticker: symbol.
-        model: its name.
-        calendar: exchange calendar name, which knows the session after the last bar.
-        store: where its fits are.
+    Takes its stored rows of table `predictions` of the schemes holdout and live, and the ticker's of table `splits`;
+    the exchange's calendar knows the session after the last bar.
 
     Raises:
         ArtifactMismatch: the model was never trained for this ticker, a fit cannot be used, or the formulas of features
@@ -72,7 +63,9 @@ def updating(
     published = _published_live(holds, trained.final, history)
     is_later = (history["session"] > pd.Timestamp(trained.final.manifest.train_end)).to_numpy()
     new = np.flatnonzero(is_later & np.isnan(published))
-    start = _first_needed(model, new)
+    context = discover()[model].context
+    # The first row that the model has to see to say something of the new ones.
+    start = 0 if context is None or not len(new) else max(int(new[0]) - context + 1, 0)
     is_kept = scored is not None
     units = {}
     if len(new):
@@ -117,9 +110,3 @@ def _published_live(holds: pd.DataFrame, final: StoredModel, history: pd.DataFra
     """What the final fit has published, by row of the history; NaN where it has not."""
     rows = holds[(holds["scheme"] == LIVE) & (holds["model_version"] == final.manifest.version)]
     return history["session"].map(rows.set_index("session")["predicted_log_return"]).to_numpy(dtype=float, copy=True)
-
-
-def _first_needed(model: str, new: np.ndarray) -> int:
-    """Position of the first row that a model has to see to say something of the rows `new`."""
-    context = discover()[model].context
-    return 0 if context is None or not len(new) else max(int(new[0]) - context + 1, 0)
