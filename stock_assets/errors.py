@@ -2,7 +2,7 @@
 
     StockAssetsError
     ├── storage.errors        InvalidTicker, ContractViolation, …
-    ├── sources.errors        UnknownTicker, NoDataInRange, RateLimited, Unreachable, MalformedData
+    ├── sources.base          UnknownTicker, NoDataInRange, RateLimited, Unreachable, MalformedData
     └── forecasting.errors    TooFewRows, ArtifactMismatch, …
 
 An error of this tree is expected and curable: it is shown as one line that names the value,

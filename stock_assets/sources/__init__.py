@@ -1,7 +1,7 @@
 """Where bars come from: one file per source, one contract (`base.py`). ADD A SOURCE = ADD ONE FILE HERE.
 
-Each module whose name is not that of a contract (`base`, `errors`) and has no leading underscore defines exactly one
-class whose `name` is the file's stem.
+Each module other than that, whose name has no leading underscore, defines exactly one class whose `name` is the file's
+stem.
 """
 
 import importlib
@@ -11,19 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stock_assets.sources.base import BAR_COLUMNS, Bars, Source
-from stock_assets.sources.errors import UnknownSource
+from stock_assets.sources.base import BAR_COLUMNS, Bars, Source, UnknownSource
 
 __all__ = ["BAR_COLUMNS", "Bars", "Source", "open_source", "source_names"]
-
-_CONTRACT = {"base", "errors"}
 
 
 @cache
 def source_names() -> tuple[str, ...]:
     """Names of all sources, in alphabetical order. Imports none of them."""
     names = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(name for name in names if not name.startswith("_") and name not in _CONTRACT))
+    return tuple(sorted(name for name in names if not name.startswith("_") and name != "base"))
 
 
 def open_source(name: str, *, csv_dir: Path | None = None) -> Source:
@@ -32,8 +29,7 @@ def open_source(name: str, *, csv_dir: Path | None = None) -> Source:
         problem = f"{name!r} is not a price source; expected one of {', '.join(source_names())}"
         raise UnknownSource(problem, cure="pass --source with one")
     kind = _source_in(name)
-    takes_folder = "csv_dir" in inspect.signature(kind).parameters
-    opened: Source = kind(csv_dir=csv_dir) if takes_folder else kind()
+    opened: Source = kind(csv_dir=csv_dir) if "csv_dir" in inspect.signature(kind).parameters else kind()
     return opened
 
 

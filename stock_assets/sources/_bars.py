@@ -6,8 +6,7 @@ import pandas as pd
 
 from stock_assets.forecasting.bars import first_invalid_bar
 from stock_assets.forecasting.sessions import closing_times
-from stock_assets.sources.base import BAR_COLUMNS
-from stock_assets.sources.errors import MalformedData, NoDataInRange
+from stock_assets.sources.base import BAR_COLUMNS, MalformedData, NoDataInRange
 
 COMPLETE_AFTER = pd.Timedelta(minutes=20)
 """How long after the close a session's bar counts as complete: Yahoo's quotes come some 15 minutes late, so a bar seen

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from curl_cffi.const import CurlECode
 from curl_cffi.requests import Response, Session
 
-from stock_assets.sources.errors import (
+from stock_assets.sources.base import (
     MalformedData,
     NoConnection,
     NoDataInRange,

@@ -1,10 +1,12 @@
-"""The contract of a price source: `fetch(ticker, start, end) → Bars`, or a typed error of `sources.errors`."""
+"""The contract of a price source: `fetch(ticker, start, end) → Bars`, or a `SourceError`."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
 import pandas as pd
+
+from stock_assets.errors import StockAssetsError
 
 BAR_COLUMNS = ("session", "open", "high", "low", "close", "adj_close", "volume", "dividends", "stock_splits")
 
@@ -37,10 +39,50 @@ class Source(Protocol):
         """Bars of sessions in [start, end] that were complete at `now` (aware, UTC).
 
         Raises:
-            UnknownTicker, NoDataInRange, RateLimited, Unreachable, MalformedData: from `sources.errors`.
+            UnknownTicker, NoDataInRange, RateLimited, Unreachable, MalformedData: as they say.
         """
         ...
 
     def last_session(self, ticker: str) -> date | None:
         """The newest session this source can ever give, or None where it follows the market."""
         ...
+
+
+class SourceError(StockAssetsError):
+    """A source could not deliver bars."""
+
+
+class UnknownTicker(SourceError):
+    """The source does not know this symbol."""
+
+
+class NoDataInRange(SourceError):
+    """The symbol exists, but has no bar between the dates asked for."""
+
+
+class RateLimited(SourceError):
+    """The source refuses for now because it was asked too often."""
+
+
+class Unreachable(SourceError):
+    """The source did not answer."""
+
+
+class NoConnection(Unreachable):
+    """The source could not even be asked: its name does not resolve, or the connection was refused."""
+
+
+class MalformedData(SourceError):
+    """The source answered with something that is not bars."""
+
+
+class UnknownSource(StockAssetsError):
+    """No price source of that name."""
+
+
+class SourceNotConfigured(SourceError):
+    """The source lacks something it needs before it can be asked, such as a folder."""
+
+
+class UnknownExchange(SourceError):
+    """The symbol trades on an exchange whose calendar is not known here."""

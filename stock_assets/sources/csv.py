@@ -19,26 +19,24 @@ import pandas as pd
 from stock_assets.forecasting.bars import first_invalid_bar
 from stock_assets.forecasting.sessions import are_sessions
 from stock_assets.sources._bars import completed, finish_bars, within
-from stock_assets.sources.base import Bars
-from stock_assets.sources.errors import MalformedData, NoDataInRange, SourceNotConfigured, UnknownTicker, Unreachable
+from stock_assets.sources.base import (
+    Bars,
+    MalformedData,
+    NoDataInRange,
+    SourceNotConfigured,
+    UnknownTicker,
+    Unreachable,
+)
 from storage.tickers import validate_ticker
 
 CALENDAR = "XNYS"
 CURRENCY = "USD"
 
+_PRICES_AND_VOLUME = ["open", "high", "low", "close", "adj_close", "volume"]
 # Header in the file, folded → column of the contract.
-_REQUIRED = {
-    "date": "session",
-    "open": "open",
-    "high": "high",
-    "low": "low",
-    "close": "close",
-    "adjclose": "adj_close",
-    "volume": "volume",
-}
+_REQUIRED = {"date": "session"} | {name.replace("_", ""): name for name in _PRICES_AND_VOLUME}
 _OPTIONAL = {"dividends": "dividends", "stocksplits": "stock_splits"}
 _COLUMNS = _REQUIRED | _OPTIONAL
-_PRICES_AND_VOLUME = [column for column in _REQUIRED.values() if column != "session"]
 
 # yfinance's own exports write midnight and the offset of the exchange after the date.
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T]00:00:00(?:[+-]\d{2}:?\d{2})?)?")
@@ -62,16 +60,12 @@ class _Table:
 
 
 class CsvSource:
-    """Bars from files in `csv_dir`.
-
-    Raises:
-        SourceNotConfigured: where there is no such folder.
-    """
+    """Bars from files in a folder."""
 
     name = "csv"
 
     def __init__(self, csv_dir: Path | None = None) -> None:
-        """Open `csv_dir`, which must be a folder."""
+        """Open `csv_dir`; `SourceNotConfigured` where it is no folder."""
         if csv_dir is None or not csv_dir.is_dir():
             given = "no folder was given" if csv_dir is None else f"{str(csv_dir)!r} is not a folder"
             raise SourceNotConfigured(

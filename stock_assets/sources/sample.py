@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from stock_assets.sources._bars import finish_bars, within
-from stock_assets.sources.base import Bars
-from stock_assets.sources.errors import UnknownTicker
+from stock_assets.sources.base import Bars, UnknownTicker
 
 TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 FIRST_SESSION = date(2000, 3, 1)

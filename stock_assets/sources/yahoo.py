@@ -21,8 +21,8 @@ import pandas as pd
 from stock_assets.forecasting.bars import PRICE_COLUMNS
 from stock_assets.forecasting.sessions import are_sessions
 from stock_assets.sources._bars import completed, finish_bars, within
-from stock_assets.sources.base import Bars
-from stock_assets.sources.errors import (
+from stock_assets.sources.base import (
+    Bars,
     MalformedData,
     NoConnection,
     RateLimited,

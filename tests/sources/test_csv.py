@@ -7,14 +7,14 @@ import pytest
 
 from stock_assets.sources import BAR_COLUMNS, open_source
 from stock_assets.sources import csv as csv_source
-from stock_assets.sources.csv import CsvSource
-from stock_assets.sources.errors import (
+from stock_assets.sources.base import (
     MalformedData,
     NoDataInRange,
     SourceNotConfigured,
     UnknownTicker,
     Unreachable,
 )
+from stock_assets.sources.csv import CsvSource
 from storage.errors import InvalidTicker
 from tests.sources.csv_files import HEADER, ROWS, fetch, write
 

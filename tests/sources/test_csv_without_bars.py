@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from stock_assets.sources.base import MalformedData, NoDataInRange, UnknownTicker
 from stock_assets.sources.csv import CsvSource
-from stock_assets.sources.errors import MalformedData, NoDataInRange, UnknownTicker
 from tests.sources.csv_files import HEADER, NOW, ROWS, fetch, write
 
 

@@ -7,7 +7,7 @@ from bokeh_sampledata import stocks
 
 from stock_assets.forecasting.sessions import sessions_between
 from stock_assets.sources import BAR_COLUMNS, Bars, open_source
-from stock_assets.sources.errors import NoDataInRange, UnknownTicker
+from stock_assets.sources.base import NoDataInRange, UnknownTicker
 from stock_assets.sources.sample import FIRST_SESSION, LAST_SESSION, TICKERS
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

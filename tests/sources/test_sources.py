@@ -1,8 +1,8 @@
 import pytest
 
 from stock_assets.errors import StockAssetsError
-from stock_assets.sources import open_source, source_names
-from stock_assets.sources.errors import UnknownSource
+from stock_assets.sources import base, open_source, source_names
+from stock_assets.sources.base import UnknownSource
 
 
 def test_sources_are_the_files_of_the_package() -> None:
@@ -27,7 +27,6 @@ def test_each_source_knows_its_name(tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_every_source_error_is_curable() -> None:
-    from stock_assets.sources import errors
-
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind is not StockAssetsError]
+    kinds = [kind for kind in vars(base).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert UnknownSource in kinds
     assert all(issubclass(kind, StockAssetsError) for kind in kinds)

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from stock_assets.sources import yahoo
-from stock_assets.sources.base import BAR_COLUMNS
-from stock_assets.sources.errors import (
+from stock_assets.sources.base import (
+    BAR_COLUMNS,
     MalformedData,
 )
 from stock_assets.sources.yahoo import YahooSource

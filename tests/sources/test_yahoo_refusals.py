@@ -13,7 +13,7 @@ from curl_cffi.const import CurlECode
 from curl_cffi.requests.exceptions import RequestException
 
 from stock_assets.sources._yahoo_http import Question, no_answer
-from stock_assets.sources.errors import (
+from stock_assets.sources.base import (
     MalformedData,
     NoConnection,
     NoDataInRange,

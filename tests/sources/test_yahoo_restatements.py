@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from stock_assets.forecasting.prices import build_prices, check_prices, reconcile
-from stock_assets.sources.errors import SourceError
+from stock_assets.sources.base import SourceError
 from stock_assets.sources.yahoo import Backoff, YahooSource
 from tests.sources.known_bars import bars_known_on
 from tests.sources.yahoo_server import HTML, NOT_FOUND, SERVER_ERROR, TOO_MANY, YahooServer, chart, serving
