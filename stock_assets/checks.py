@@ -116,7 +116,7 @@ def first_lines(lines: Sequence[str], at_most: int = 20) -> list[str]:
 
 
 def marks_metadata(of: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    """Name → ticker → number, without those that are 0: `sensors/_materialized.py` reads them back."""
+    """Name → ticker → number, without those that are 0: sensors read them back."""
     names = dict.fromkeys(name for marks in of.values() for name in marks)
     found = {name: {ticker: marks[name] for ticker, marks in of.items() if marks.get(name)} for name in names}
     return {name: dg.MetadataValue.json(by_ticker) for name, by_ticker in found.items() if by_ticker}

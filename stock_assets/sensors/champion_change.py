@@ -5,7 +5,7 @@ import dagster as dg
 from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._materialized import materialized_since
+from stock_assets.sensors._shared import materialized_since
 
 
 @dg.sensor(

@@ -12,8 +12,7 @@ from stock_assets.forecasting.updates import Attempt, Listed, Update, due_update
 from stock_assets.instance import busy_tickers
 from stock_assets.jobs import forecast, lineage
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._requests import requested, run_request
-from stock_assets.sensors._universe import listed_tickers, published, tell
+from stock_assets.sensors._shared import listed_tickers, published, requested, run_request, tell
 from storage import queries
 
 

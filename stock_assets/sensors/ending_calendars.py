@@ -7,7 +7,7 @@ from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
 from stock_assets.forecasting.sessions import ends_soon
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._universe import excused, published, tell
+from stock_assets.sensors._shared import excused, published, tell
 from storage import queries
 
 _NAMED = 20

@@ -1,7 +1,5 @@
 """A run that failed as a whole: its tickers are marked, and `failed_tickers` tells of them."""
 
-from collections.abc import Sequence
-
 import dagster as dg
 
 from stock_assets.announcements import Announcement, announce
@@ -12,7 +10,6 @@ from stock_assets.lineage import ABOUT_ALL
 from stock_assets.resources import Warehouse
 from stock_assets.terminal import failure_line
 from stock_assets.universe import remaining_of_run
-from storage.lake import Lake
 
 
 @dg.run_failure_sensor(
@@ -27,7 +24,9 @@ def failed_runs(context: dg.RunFailureSensorContext, warehouse: Warehouse, clock
     failures = context.get_step_failure_events()
     reasons = list(dict.fromkeys(failure_line(event) for event in failures))
     why = "; ".join(reasons) or context.failure_event.message or "no reason was recorded"
-    tickers = _answerable(run, lake, failures)
+    # None, where only steps failed that look at all tickers of the home.
+    is_of_all = bool(failures) and {event.step_key for event in failures} <= ABOUT_ALL
+    tickers = [] if is_of_all else remaining_of_run(run, lake)
     record = context.instance.get_run_record_by_id(run.run_id)
     ended_at = record.end_time if record is not None else None
     blame(lake, run, tickers, Failure(run.job_name, why, "see the run's log"), ended_at=ended_at)
@@ -36,10 +35,3 @@ def failed_runs(context: dg.RunFailureSensorContext, warehouse: Warehouse, clock
         message = f"the run {run.job_name} failed: {why}"
         announcement = Announcement("failure", message, about=run.run_id)
         announce(announcement, warehouse=warehouse, now=clock.now(), log=context.log.warning)
-
-
-def _answerable(run: dg.DagsterRun, lake: Lake, failures: Sequence[dg.DagsterEvent]) -> list[str]:
-    """The tickers that a run failed for: none, where only steps failed that look at all tickers of the home."""
-    if failures and {event.step_key for event in failures} <= ABOUT_ALL:
-        return []
-    return remaining_of_run(run, lake)

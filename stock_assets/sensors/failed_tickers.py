@@ -10,7 +10,7 @@ from stock_assets.checks import first_lines
 from stock_assets.clock import Clock
 from stock_assets.health import FAILED
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._universe import published
+from stock_assets.sensors._shared import published
 from storage import queries
 
 
@@ -24,7 +24,9 @@ def failed_tickers(
     context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
 ) -> dg.SensorResult | dg.SkipReason:
     """Tell of the runs that nobody has been told of."""
-    failed = _failed(warehouse)
+    failed = published(warehouse, queries.tickers)
+    if len(failed):
+        failed = failed[(failed["status"] == FAILED) & failed["run_id"].notna()]
     told: dict[str, list[str]] = json.loads(context.cursor or "{}")
     known: dict[str, list[str]] = {}
     news: list[Announcement] = []
@@ -42,18 +44,9 @@ def failed_tickers(
     return dg.SensorResult(cursor=cursor, skip_reason=None if n_told else f"{len(failed)} failed tickers, no new one")
 
 
-def _failed(warehouse: Warehouse) -> pd.DataFrame:
-    universe = published(warehouse, queries.tickers)
-    return universe[(universe["status"] == FAILED) & universe["run_id"].notna()] if len(universe) else universe
-
-
 def _announcement(run_id: str, rows: pd.DataFrame) -> Announcement:
-    alone = rows["ticker"].iloc[0] if len(rows) == 1 else None
-    return Announcement("failure", _message(rows), about=":".join([run_id, *rows["ticker"]]), ticker=alone)
-
-
-def _message(rows: pd.DataFrame) -> str:
     lines = [f"{row['ticker']}: {row['stage']}: {row['reason']} — {row['cure']}" for row in rows.to_dict("records")]
+    about = ":".join([run_id, *rows["ticker"]])
     if len(lines) == 1:
-        return f"a ticker failed: {lines[0]}"
-    return "\n".join([f"{len(lines)} tickers failed:", *first_lines(lines)])
+        return Announcement("failure", f"a ticker failed: {lines[0]}", about=about, ticker=rows["ticker"].iloc[0])
+    return Announcement("failure", "\n".join([f"{len(lines)} tickers failed:", *first_lines(lines)]), about=about)

@@ -9,7 +9,7 @@ from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
 from stock_assets.forecasting.updates import Listed, stale_tickers
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._universe import listed_tickers, tell
+from stock_assets.sensors._shared import listed_tickers, tell
 
 PATIENCE = timedelta(hours=6)
 """How long after a close its bar may be missing. By then, `daily_update` has asked four times."""

@@ -8,8 +8,7 @@ from stock_assets.clock import Clock
 from stock_assets.instance import busy_tickers
 from stock_assets.jobs import backtest
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._requests import requested, run_request
-from stock_assets.sensors._universe import listed_tickers, published
+from stock_assets.sensors._shared import listed_tickers, published, requested, run_request
 from storage import queries
 
 CURRENT = timedelta(days=31)

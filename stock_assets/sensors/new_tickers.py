@@ -5,8 +5,7 @@ import dagster as dg
 from stock_assets.instance import busy_tickers
 from stock_assets.jobs import lineage
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._requests import requested, run_request
-from stock_assets.sensors._universe import published
+from stock_assets.sensors._shared import published, requested, run_request
 from stock_assets.universe import markets_of
 from storage import queries
 

@@ -6,7 +6,7 @@ from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
 from stock_assets.forecasting.ensembles import model_names
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._materialized import Materialized, materialized_since
+from stock_assets.sensors._shared import Materialized, materialized_since
 
 _MARK = "restated_sessions"
 

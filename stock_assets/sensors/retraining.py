@@ -18,9 +18,7 @@ from stock_assets.forecasting.retraining import Decision, Known, as_rows, decide
 from stock_assets.instance import busy_tickers
 from stock_assets.jobs import train
 from stock_assets.resources import Warehouse
-from stock_assets.sensors._materialized import materialized_since
-from stock_assets.sensors._requests import requested, run_request
-from stock_assets.sensors._universe import excused, published, tell
+from stock_assets.sensors._shared import excused, materialized_since, published, requested, run_request, tell
 from stock_assets.settings import load_settings
 from storage import queries
 
@@ -43,7 +41,9 @@ def retraining(
     checked = waiting | {ticker for one in news for ticker in one.tickers}
     # The run that made a check may not have ended yet: its tickers are looked at again. One that has is published.
     busy = checked & busy_tickers(context.instance, warehouse.lake) if checked else set()
-    facts = _facts(warehouse, checked - busy)
+    # All tickers in one query: one after another, each would be eight files.
+    asked = partial(queries.retraining_facts, tickers=sorted(checked - busy))
+    facts = published(warehouse, asked).to_dict("records") if checked - busy else []
     due = {decision.ticker: decision for decision in _decide(context, warehouse, clock, facts)}
     markets: dict[str, dict[str, Decision]] = {}
     for row in facts:
@@ -69,14 +69,6 @@ def _request(market: str, decisions: Mapping[str, Decision]) -> dg.RunRequest:
     return run_request(train.name, market, about, key=f"retrain:{market}", tags={"stock_assets/cause": causes})
 
 
-def _facts(warehouse: Warehouse, tickers: Iterable[str]) -> list[dict[Any, Any]]:
-    """All tickers in one query: one after another, each would be eight files."""
-    asked = sorted(tickers)
-    if not asked:
-        return []
-    return published(warehouse, partial(queries.retraining_facts, tickers=asked)).to_dict("records")
-
-
 def _decide(
     context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock, facts: Iterable[Mapping[Any, Any]]
 ) -> list[Decision]:
@@ -97,19 +89,15 @@ def _decide(
     if news:
         warehouse.lake.append("retraining", as_rows(news), only_new=True)
     due = [one for one in news if one.action == "retrain"]
-    told = [
-        Announcement(
-            "retraining",
-            f"{one.ticker} is trained again. {one.reason}",
-            about=f"{one.session:%Y-%m-%d}",
-            ticker=one.ticker,
-        )
-        for one in due
-        if one.cause != "age"
-    ]
+    told = [_announcement(one) for one in due if one.cause != "age"]
     if not announce_all(told, warehouse=warehouse, now=now, log=context.log.info) and news:
         warehouse.publish()  # what is told is published with it
     return due
+
+
+def _announcement(one: Decision) -> Announcement:
+    message = f"{one.ticker} is trained again. {one.reason}"
+    return Announcement("retraining", message, about=f"{one.session:%Y-%m-%d}", ticker=one.ticker)
 
 
 def _known(row: Mapping[Any, Any], every: timedelta | None) -> Known:

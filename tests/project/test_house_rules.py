@@ -25,7 +25,7 @@ BROAD_EXCEPTS = {
     "stock_assets/wide.py": "one bad ticker stops no other: its failure is told in `tickers`, check, log and exit code",
     "stock_assets/workers.py": "what a unit raises is handed to whoever asked for it",
     "stock_assets/forecasting/units.py": "what a unit raises is thrown into the work that asked for it",
-    "stock_assets/sensors/_universe.py": "one ticker's facts make no tick fail: what is wrong with them is logged",
+    "stock_assets/sensors/_shared.py": "one ticker's facts make no tick fail: what is wrong with them is logged",
 }
 # About all tickers at once: no ticker's declared tables are what it reads.
 READS_THE_LAKE_ITSELF = {"stock_assets/assets/pooled_evaluation.py"}
