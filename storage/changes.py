@@ -1,6 +1,6 @@
 """What has changed in the lake since the last publication, and applying it to a private copy of the database."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +50,9 @@ def find_changes(root: Path, published: State) -> list[Change]:
         before = by_table[name]
         now = scan(root, table)
         outdated = tuple(path for path, mark in before.items() if now.get(path) != mark)
-        damaged = tuple(
-            path for path in outdated if table.append_only and path in now and _is_damaged(root, table, path)
-        )
+        # Of these, the ones that cannot be read.
+        there = tuple(path for path in outdated if table.append_only and path in now)
+        damaged = tuple(path for path in there if _read_all(root, table, (path,))[1])
         outdated = tuple(path for path in outdated if path not in damaged)
         from_scratch = table.append_only and bool(outdated)
         fresh = tuple(p for p, mark in now.items() if p not in damaged and (from_scratch or before.get(p) != mark))
@@ -68,18 +68,19 @@ def read_state(connection: duckdb.DuckDBPyConnection) -> State:
 
 
 def apply(connection: duckdb.DuckDBPyConnection, root: Path, change: Change) -> tuple[str, ...]:
-    """Bring one table up to date. The caller has begun a transaction.
+    """Bring one table up to date; the caller has begun a transaction. Returns the damaged files, in order.
 
-    Returns:
-        The damaged files, in order. They are skipped: the rows published of them stay, and so does what is recorded of
-        them, so that the next publication tries again.
+    They are skipped: the rows published of them stay, and so does what is recorded of them, so that the next
+    publication tries again.
     """
     damaged = list(change.damaged)
     if change.from_scratch:
-        _forget_all(connection, change)
+        connection.execute(f'DELETE FROM "{change.table.name}"')  # noqa: S608 (names are ours, from the contracts)
+        _delete(connection, "lake_state.files", pa.table({"path": list(change.outdated)}))
     else:
         _forget(connection, change.table, sorted(set(change.outdated).difference(change.fresh)))
-    for paths in _batches(change.fresh):
+    for start in range(0, len(change.fresh), _BATCH):
+        paths = change.fresh[start : start + _BATCH]
         found, skipped = _read_all(root, change.table, paths)
         damaged += skipped
         if not change.from_scratch:
@@ -87,7 +88,8 @@ def apply(connection: duckdb.DuckDBPyConnection, root: Path, change: Change) -> 
         if found:
             rows = pa.concat_tables([rows for _, rows, _ in found])
             _insert(connection, f'"{change.table.name}"', rows)
-            _insert(connection, "lake_state.files", _state_rows((path, mark) for path, _, mark in found))
+            marks = pa.Table.from_pylist([{"path": path, **mark._asdict()} for path, _, mark in found])
+            _insert(connection, "lake_state.files", marks)
     return tuple(sorted(damaged))
 
 
@@ -105,15 +107,6 @@ def _read_all(
         if content is not None:
             found.append((path, *content))
     return found, damaged
-
-
-def _is_damaged(root: Path, table: Table, path: str) -> bool:
-    return bool(_read_all(root, table, (path,))[1])
-
-
-def _forget_all(connection: duckdb.DuckDBPyConnection, change: Change) -> None:
-    connection.execute(f'DELETE FROM "{change.table.name}"')  # noqa: S608 (names are ours, from the contracts)
-    _delete(connection, "lake_state.files", pa.table({"path": list(change.outdated)}))
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, table: Table, paths: list[str]) -> None:
@@ -139,12 +132,3 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -
     connection.register("incoming", rows)
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608 (names are ours, from the contracts)
     connection.unregister("incoming")
-
-
-def _state_rows(files: Iterable[tuple[str, Signature]]) -> pa.Table:
-    return pa.Table.from_pylist([{"path": path, **mark._asdict()} for path, mark in files])
-
-
-def _batches(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    for start in range(0, len(paths), _BATCH):
-        yield paths[start : start + _BATCH]

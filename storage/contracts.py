@@ -41,10 +41,8 @@ def arrow_schema(table: Table) -> pa.Schema:
 def conform(table: Table, frame: pd.DataFrame, partition: Mapping[str, str] | None = None) -> pa.Table:
     """Check `frame` and return it as Arrow in the contract's column order, sorted by key.
 
-    Args:
-        table: the contract.
-        frame: rows to write; columns in any order. It is not changed.
-        partition: value of every partition column; all rows must belong to it. None for append-only tables.
+    Columns of `frame` may be in any order; it is not changed. All rows must belong to the `partition`, which gives the
+    value of every partition column; None for append-only tables.
 
     Raises:
         ContractViolation: names table, column, the offending value and row, and the cure.
@@ -122,14 +120,15 @@ def _text_array(table: Table, column: Column, frame: pd.DataFrame) -> pa.Array:
     try:
         return pa.array(series.astype(object), type=pa.string(), from_pandas=True)
     except UnicodeEncodeError as error:  # half a surrogate pair, which UTF-8 cannot hold
-        raise _violation(
-            table, column, f"holds {error.object!r}, which is no Unicode text", "clean the text"
-        ) from error
+        problem = f"holds {error.object!r}, which is no Unicode text"
+        raise _violation(table, column, problem, "clean the text") from error
 
 
 def _number_array(table: Table, column: Column, frame: pd.DataFrame) -> pa.Array:
     series = frame[column.name]
-    if not _is_numeric(series) or (pd.api.types.is_integer_dtype(series) and (series.abs() > _EXACT_INTEGER).any()):
+    is_whole = pd.api.types.is_integer_dtype(series)
+    is_number = is_whole or pd.api.types.is_float_dtype(series)
+    if not is_number or (is_whole and (series.abs() > _EXACT_INTEGER).any()):
         wrong = [not _is_plain_number(value) for value in series]
         raise _wrong_type(table, column, frame, wrong, "a floating-point number (float64)")
     values = series.to_numpy(dtype="float64", na_value=math.nan)
@@ -138,10 +137,6 @@ def _number_array(table: Table, column: Column, frame: pd.DataFrame) -> pa.Array
         problem = f"is infinite ({values[_first(infinite)]}) at {_row(table, frame, _first(infinite))}"
         raise _violation(table, column, problem, "give a finite number" + (" or NaN" if column.nullable else ""))
     return pa.array(values, type=pa.float64(), from_pandas=True)
-
-
-def _is_numeric(series: "pd.Series[Any]") -> bool:
-    return pd.api.types.is_float_dtype(series) or pd.api.types.is_integer_dtype(series)
 
 
 def _is_plain_number(value: object) -> bool:

@@ -29,12 +29,7 @@ class Lake:
     """The tables below one folder.
 
     Opening does not create anything; the first write does. Instances hold no handle and may be shared by threads.
-
-    Args:
-        root: the lake's folder, `$STOCK_ASSETS_HOME/lake`.
-
-    Raises:
-        SchemaVersionMismatch: the lake was written by another version of this project.
+    `SchemaVersionMismatch` where the lake was written by another version of this project.
     """
 
     def __init__(self, root: Path) -> None:
@@ -57,13 +52,9 @@ class Lake:
         return path
 
     def append(self, table: str, frame: pd.DataFrame, *, only_new: bool = False) -> int:
-        """Add the rows of `frame` to an append-only table, as one file. An empty frame adds nothing.
+        """Add the rows of `frame` to an append-only table, as one file, and say how many. An empty frame adds nothing.
 
-        Args:
-            only_new: leave out rows whose key is stored already. Safe against other processes that do the same.
-
-        Returns:
-            The number of rows added.
+        With `only_new`, rows whose key is stored already are left out, safely against other processes that do the same.
 
         Raises:
             ContractViolation: the table is not append-only, or the frame does not fit; nothing was touched.
@@ -76,7 +67,9 @@ class Lake:
             stack.enter_context(self._open_for_writing())
             stack.enter_context(self._steady(contract))
             if only_new:
-                rows = _without(rows, self._read_rows(contract, _of_same_tickers(contract, rows)), contract.key)
+                # Equal keys have equal tickers.
+                same = {"ticker": rows["ticker"].unique().to_pylist()} if "ticker" in contract.column_names else {}
+                rows = _without(rows, self._read_rows(contract, same), contract.key)
             if rows.num_rows:
                 path = new_append_path(self.root, contract)
                 replace_atomically(path, lambda temporary: write_rows(rows, temporary))
@@ -85,8 +78,7 @@ class Lake:
     def read(self, table: str, **where: Value) -> pd.DataFrame:
         """Rows of `table`, in the contract's column order, sorted by key; empty and typed where there is nothing.
 
-        Args:
-            where: column = value, or column = list of values, all of which must hold.
+        In `where` are column = value, or column = list of values, all of which must hold.
 
         Raises:
             UnknownTable: no such table. ContractViolation: no such column, or a file that does not fit the contract.
@@ -111,13 +103,9 @@ class Lake:
         return [] if contract.append_only else [partition_of(contract, path) for path in scan(self.root, contract)]
 
     def compact(self, table: str, *, patience: float | None = None) -> int:
-        """Merge the files of an append-only table into one. Same rows.
+        """Merge the files of an append-only table into one, of the same rows. Returns how many were merged.
 
-        Args:
-            patience: seconds to wait for readers and writers to leave; None waits for ever.
-
-        Returns:
-            The number of files merged; 0 where there was nothing to merge or the table stayed busy.
+        0 where there was nothing to merge, or the table stayed busy for `patience` seconds (None: waits for ever).
         """
         contract = _require_append_only(find_table(table))
         with self._open_for_writing(), locks.exclusive(self._lock(table), patience=patience) as held:
@@ -223,11 +211,6 @@ def _may_hold(path: Path, table: Table, content: Signature, asked: Mapping[str, 
         return True
     within = span(path, "ticker", content)
     return within is None or any(within[0] <= ticker <= within[1] for ticker in asked["ticker"])  # type: ignore[operator]
-
-
-def _of_same_tickers(table: Table, rows: pa.Table) -> dict[str, Value]:
-    """What narrows the table down to rows that may have the key of one of `rows`: equal keys have equal tickers."""
-    return {"ticker": rows["ticker"].unique().to_pylist()} if "ticker" in table.column_names else {}
 
 
 def _without(rows: pa.Table, stored: pa.Table, key: tuple[str, ...]) -> pa.Table:

@@ -41,11 +41,15 @@ def read_rows(
     try:
         with (root / path).open("rb") as handle:
             status = os.fstat(handle.fileno())
-            rows = _read(handle, condition)
+            if condition is None:
+                rows = pq.ParquetFile(handle).read(use_threads=False)
+            else:
+                rows = pq.read_table(handle, filters=condition, use_threads=False)
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise _damaged(root / path, f"cannot be read: {_first_line(error)}") from error
+        first_line = str(error).partition("\n")[0]
+        raise _damaged(root / path, f"cannot be read: {first_line}") from error
     if not rows.schema.equals(arrow_schema(table)):
         raise _damaged(root / path, f"does not have the columns of {table.name}")
     for name, value in partition_of(table, path).items() if table.partition_by else ():
@@ -75,8 +79,7 @@ def span(path: Path, column: str, _: Signature) -> tuple[object, object] | None:
 def condition_for(table: Table, where: Mapping[str, Value]) -> pc.Expression | None:
     """`column = value` or `column in values` for every item of `where`; None where it is empty.
 
-    Raises:
-        ContractViolation: no such column, or a value of another type than the column.
+    `ContractViolation` where there is no such column, or a value is of another type than the column.
     """
     condition = None
     schema = arrow_schema(table)
@@ -95,19 +98,7 @@ def condition_for(table: Table, where: Mapping[str, Value]) -> pc.Expression | N
 
 def as_values(value: Value) -> list[object]:
     """One value or several, as a list."""
-    if isinstance(value, Collection) and not isinstance(value, str):
-        return list(value)
-    return [value]
-
-
-def _read(handle: object, condition: pc.Expression | None) -> pa.Table:
-    if condition is None:
-        return pq.ParquetFile(handle).read(use_threads=False)
-    return pq.read_table(handle, filters=condition, use_threads=False)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
+    return list(value) if isinstance(value, Collection) and not isinstance(value, str) else [value]
 
 
 def _damaged(path: Path, what: str) -> ContractViolation:

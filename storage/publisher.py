@@ -38,8 +38,7 @@ class Publication:
     """What a publication did.
 
     Attributes:
-        generation: number of the newest generation, new or not.
-        path: its file.
+        generation: number of the newest generation, new or not, in the file `path`.
         changed: lake files whose rows were applied or taken out; empty if nothing had changed.
         damaged: lake files that cannot be read or break their contract. They were skipped: what was published of them
             stays (a rebuild has nothing of them), and every publication tries them again.
@@ -63,19 +62,11 @@ class Publication:
 
 
 class Publisher:
-    """Publishes the lake of one home.
-
-    Args:
-        home: folder of all state.
-
-    Raises:
-        SchemaVersionMismatch: the lake is of another version.
-    """
+    """Publishes the lake of one home, the folder of all state."""
 
     def __init__(self, home: Path) -> None:
-        """Work in `home`."""
-        self.home = home
-        self.lake = Lake(home / "lake")
+        """Work in `home`; `SchemaVersionMismatch` where its lake is of another version."""
+        self.home, self.lake = home, Lake(home / "lake")
 
     def publish(self) -> Publication:
         """Publish what has changed since the last generation; the same generation again if nothing has."""
