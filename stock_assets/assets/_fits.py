@@ -43,11 +43,7 @@ def trained_rows(
     history: pd.DataFrame,
     splits: pd.DataFrame,
 ) -> Made:
-    """What a step that has trained makes: its fits and their predictions, of which MLflow is told.
-
-    Raises:
-        RefusedData: the predictions cannot be right.
-    """
+    """What a step that has trained makes: its fits and their predictions, told to MLflow; errors as `check`."""
     table, findings = predict(one, trained, answered, history, splits)
     tracked.record(trained, table, one.store)
     return Made(
@@ -81,21 +77,13 @@ def _fit_notes(one: OneTicker, trained: Trained) -> dict[str, Any]:
 def predict(
     one: OneTicker, trained: Trained, answered: Answered, history: pd.DataFrame, splits: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Every session that has a role, checked.
-
-    Raises:
-        RefusedData: the rows cannot be right.
-    """
+    """Every session that has a role, checked; errors as `check`."""
     table = predict_all(trained, history, splits, ticker=one.ticker, calendar=one.calendar, answered=answered)
     return table, check(one, trained.final.manifest.model, table, splits)
 
 
 def check(one: OneTicker, name: str, table: pd.DataFrame, splits: pd.DataFrame) -> list[Finding]:
-    """What is doubtful about predictions.
-
-    Raises:
-        RefusedData: the rows cannot be right.
-    """
+    """What is doubtful about predictions; `RefusedData` where they cannot be right."""
     findings = check_predictions(table, splits, one.read("features"))
     refuse(findings, subject=f"{one.ticker} predictions of {name}")
     return findings

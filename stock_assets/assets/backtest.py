@@ -1,7 +1,5 @@
 """One step per model and ensemble: `backtest/<name>`, the walk-forward backtest. Slow, so it has a job of its own."""
 
-from typing import Any
-
 import dagster as dg
 import pandas as pd
 
@@ -117,18 +115,10 @@ def _made(one: OneTicker, name: str, backtest: Backtest, folds: list[Fold], feat
     tables = {"predictions": backtest.predictions, "backtest_folds": backtest.folds}
     if len(backtest.trials):
         tables["tuning_trials"] = backtest.trials
-    return Made(tables, findings, _notes(backtest))
-
-
-def _notes(backtest: Backtest) -> dict[str, Any]:
-    shown = backtest.folds.set_index("fold")[
-        ["refitted", "train_end", "n_train", "test_start", "test_end", "n_test", "rmse", "rmse_random_walk"]
-    ]
-    return {
-        "folds": dg.MetadataValue.md(shown.to_markdown()),
-        "rows_predicted": len(backtest.predictions),
-        "trials": len(backtest.trials),
-    }
+    columns = ["refitted", "train_end", "n_train", "test_start", "test_end", "n_test", "rmse", "rmse_random_walk"]
+    shown = dg.MetadataValue.md(backtest.folds.set_index("fold")[columns].to_markdown())
+    counts = {"rows_predicted": len(backtest.predictions), "trials": len(backtest.trials)}
+    return Made(tables, findings, {"folds": shown, **counts})
 
 
 backtest_assets = [

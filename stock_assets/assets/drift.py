@@ -29,7 +29,10 @@ def drift(one: OneTicker, clock: Clock) -> Made:
     """Check the newest session, and keep the checks of a year."""
     features = one.read("features")
     check = measure_drift(features, checked_at=clock.now())
-    table = _with_earlier(one.read("drift"), check)
+    earlier = one.read("drift")
+    earlier = earlier[~earlier["current_end"].isin(check["current_end"])]  # a session checked again is replaced
+    newest = sorted(earlier["current_end"].unique())[-KEPT_SESSIONS + 1 :]
+    table = pd.concat([earlier[earlier["current_end"].isin(newest)], check], ignore_index=True)
     flags = drifted_sessions(table)
     is_drifted = bool(len(check)) and bool(flags.iloc[-1])
     is_pinned = bool(len(check)) and one.ticker in load_settings().pinned
@@ -45,27 +48,14 @@ def drift(one: OneTicker, clock: Clock) -> Made:
     )
 
 
-def _with_earlier(earlier: pd.DataFrame, check: pd.DataFrame) -> pd.DataFrame:
-    """One check per session: the same session checked again replaces what was said before."""
-    kept = earlier[~earlier["current_end"].isin(check["current_end"])]
-    newest = sorted(kept["current_end"].unique())[-KEPT_SESSIONS + 1 :]
-    return pd.concat([kept[kept["current_end"].isin(newest)], check], ignore_index=True)
-
-
 def _report(one: OneTicker, features: pd.DataFrame, check: pd.DataFrame) -> list[str]:
     workspace = DriftWorkspace(one.home / "evidently")
     written = [workspace.report_inputs(one.ticker, features, check)]
-    live, tested = _errors_of_champion(one)
+    # Predicted and actual closes of the champion.
+    model = one.read("champion").sort_values("decided_at")["model"].iloc[-1]
+    live = with_actuals(one.read("forecasts", model=model, is_live=True), one.read("forecast_scores", model=model))
+    tested = one.read("predictions", model=model, role="test").dropna(subset="actual")
     if len(live) > 1 and len(tested) > 1:
         session = features["session"].max()
         written.append(workspace.report_predictions(one.ticker, live, tested, session=session))
     return written
-
-
-def _errors_of_champion(one: OneTicker) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predicted and actual closes of the champion: live forecasts, and holdout test rows."""
-    model = one.read("champion").sort_values("decided_at")["model"].iloc[-1]
-    forecasts = one.read("forecasts", model=model, is_live=True)
-    scores = one.read("forecast_scores", model=model)
-    tested = one.read("predictions", model=model, role="test")
-    return with_actuals(forecasts, scores), tested[tested["actual"].notna()]

@@ -1,8 +1,10 @@
 """What the models know at each close."""
 
+from functools import partial
+
 import pandas as pd
 
-from stock_assets.bodies import Made, OneTicker, Tickers
+from stock_assets.bodies import Made, Tickers
 from stock_assets.forecasting.features import FEATURES, compute_features
 from stock_assets.forecasting.features_check import check_features
 from stock_assets.forecasting.findings import refuse
@@ -31,14 +33,10 @@ def features(some: Tickers) -> dict[str, Made]:
         if one.ticker in of_ticker:
             rows, found = of_ticker[one.ticker].reset_index(drop=True), findings[one.ticker]
             refuse(found, subject=f"{one.ticker} features")
-            made[one.ticker] = Made({"features": rows}, found, notes=_notes(one, rows))
+            counts = {"features": len(FEATURES), "labelled_rows": int(rows["target_log_return"].notna().sum())}
+            made[one.ticker] = Made({"features": rows}, found, counts | one.pictures(summary=partial(_summary, rows)))
     return made
 
 
-def _notes(one: OneTicker, rows: pd.DataFrame) -> dict[str, object]:
-    names = [feature.name for feature in FEATURES]
-    return {
-        "features": len(names),
-        "labelled_rows": int(rows["target_log_return"].notna().sum()),
-        **one.pictures(summary=lambda: rows[names].describe().T.round(4).to_markdown()),
-    }
+def _summary(rows: pd.DataFrame) -> str:
+    return str(rows[[feature.name for feature in FEATURES]].describe().T.round(4).to_markdown())

@@ -24,11 +24,7 @@ _TICKERS_AT_ONCE = 25
     owners=OWNERS,
     description="Clark-West of each model over all tickers, errors clustered by session, and on how many tickers it "
     "survives Benjamini-Hochberg.",
-    metadata={
-        "table": _TABLE.name,
-        "dagster/column_schema": column_schema(_TABLE.name),
-        "key": ", ".join(_TABLE.key),
-    },
+    metadata={"table": _TABLE.name, "dagster/column_schema": column_schema(_TABLE.name), "key": ", ".join(_TABLE.key)},
     deps=[
         dg.AssetKey("evaluation"),
         *(dg.AssetKey([stage, name]) for stage in ("predictions", "backtest") for name in model_names()),
@@ -50,12 +46,8 @@ def pooled_evaluation(
         warehouse.publish_later(context.log.warning)
     tickers = evaluation["ticker"].nunique()
     context.log.info(f"{tickers} ticker{'s' if tickers != 1 else ''} pooled")
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(table),
-            "pooled": dg.MetadataValue.md(as_markdown(table)),
-        }
-    )
+    pooled = dg.MetadataValue.md(as_markdown(table))
+    return dg.MaterializeResult(metadata={"dagster/row_count": len(table), "pooled": pooled})
 
 
 def _read(lake: Lake, warn: Callable[[str], object]) -> tuple[pd.DataFrame, list[pd.DataFrame]]:

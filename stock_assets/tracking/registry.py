@@ -28,9 +28,7 @@ def registered_name(ticker: str) -> str:
 def register(store: TrackingStore, run_id: str, *, ticker: str, model: str, version: str) -> None:
     """Register the final fit that a child run holds, and let go of what is older than the versions kept.
 
-    Args:
-        run_id: MLflow run whose artifact folder `final` is the fit.
-        version: the fit's own version, as in the manifest.
+    The fit is the artifact folder `final` of the MLflow run, its `version` that of its manifest.
     """
     from mlflow.exceptions import MlflowException
 
@@ -91,34 +89,21 @@ def _note(store: TrackingStore, ticker: str) -> Path:
 def next_best(evaluation: pd.DataFrame, champion: str) -> str | None:
     """The challenger: the other model with the lowest RMSE, on walk-forward rows if there are any, else validation.
 
-    Args:
-        evaluation: one ticker's rows of table `evaluation`.
-        champion: name of the champion.
+    Takes one ticker's rows of table `evaluation`.
     """
     others = evaluation[evaluation["model"] != champion]
-    for is_asked in (
-        others["scheme"] == WALK_FORWARD,
-        (others["scheme"] == HOLDOUT) & (others["role"] == "validation"),
-    ):
+    is_validation = (others["scheme"] == HOLDOUT) & (others["role"] == "validation")
+    for is_asked in (others["scheme"] == WALK_FORWARD, is_validation):
         if is_asked.any():
             return str(others[is_asked].sort_values(["rmse", "model"])["model"].iloc[0])
     return None
 
 
 def sync_aliases(store: TrackingStore, ticker: str, *, champion: str, challenger: str | None) -> list[str]:
-    """Let `@champion` and `@challenger` of a ticker point at the versions of these fits.
+    """Let `@champion` and `@challenger` (None: there is none) of a ticker point at these versions of final fits.
 
-    MLflow is not touched, nor loaded, while both stay who they are and no version was added.
-
-    Args:
-        champion: version of the champion's final fit.
-        challenger: version of the next best model's final fit; None where there is none.
-
-    Returns:
-        What could not be pointed at, since no such fit is registered.
-
-    Raises:
-        TrackingUnavailable: MLflow cannot be reached.
+    MLflow is not touched, nor loaded, while both stay who they are and no version was added. Returned is what could not
+    be pointed at, since no such fit is registered; `TrackingUnavailable` where MLflow cannot be reached.
     """
     wanted = {CHAMPION: champion, CHALLENGER: challenger}
     note = _note(store, ticker)
