@@ -41,8 +41,7 @@ class Lake:
         """Replace one partition by `frame`, whole.
 
         Raises:
-            ContractViolation: the frame or the partition does not fit the contract; nothing was touched.
-            UnknownTable, InvalidTicker: as named.
+            UnknownTable, InvalidTicker, ContractViolation: the frame or partition does not fit; nothing was touched.
         """
         contract = find_table(table)
         path = partition_path(self.root, contract, partition)
@@ -55,9 +54,7 @@ class Lake:
         """Add the rows of `frame` to an append-only table, as one file, and say how many. An empty frame adds nothing.
 
         With `only_new`, rows whose key is stored already are left out, safely against other processes that do the same.
-
-        Raises:
-            ContractViolation: the table is not append-only, or the frame does not fit; nothing was touched.
+        `ContractViolation` where the table is not append-only, or the frame does not fit; nothing was touched.
         """
         contract = _require_append_only(find_table(table))
         rows = conform(contract, frame)

@@ -1,6 +1,6 @@
 """Publishing: the lake's changed partitions, applied to a private copy of the last generation, moved into place.
 
-What belongs here: generations, their order, and the copy for people. What does not: which rows change (`changes.py`).
+What belongs here: generations, their order, and the copy for people. What does not: the private file (`build.py`).
 
 One publisher works at a time (a lock that dies with its process), so an older build never lands after a newer one.
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 import duckdb
 
 from stock_assets.durable import sync_file, sync_folder
-from storage import build, changes, engine, locks
-from storage.changes import Change, State
+from storage import build, engine, locks
+from storage.build import Change, State
 from storage.errors import ContractViolation
 from storage.files import remove_abandoned, replace_atomically, temporary_for
 from storage.lake import Lake
@@ -85,12 +85,13 @@ class Publisher:
             newest = max(generations(self.home), default=0)  # 0: nothing published yet
             state = None if from_scratch or not newest else build.state_of(connection, self._path(newest))
             with self.lake.steady():
-                todo = changes.find_changes(self.lake.root, state or {})
+                todo = build.find_changes(self.lake.root, state or {})
                 damaged: tuple[str, ...] = ()
                 if state is None or todo:
                     newest, damaged = self._build(connection, newest, state, todo)
             moved_aside = self._serve_people(newest)
-            self._drop_old_generations()
+            for generation in generations(self.home)[:-KEPT_GENERATIONS]:  # who has one open keeps it until they close
+                self._path(generation).unlink(missing_ok=True)
         unreadable = tuple(self.lake.root / path for path in damaged)
         return Publication(newest, self._path(newest), _applied(todo, damaged), unreadable, moved_aside)
 
@@ -154,10 +155,6 @@ class Publisher:
 
     def _marker(self) -> Path:
         return published_folder(self.home) / "served.json"
-
-    def _drop_old_generations(self) -> None:
-        for generation in generations(self.home)[:-KEPT_GENERATIONS]:  # who has one open keeps it until they close
-            self._path(generation).unlink(missing_ok=True)
 
 
 def _applied(todo: list[Change], damaged: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ import pytest
 
 from storage import build, queries
 from storage import publisher as publishing
-from storage.changes import find_changes
 from storage.engine import connect
 from storage.lake import Lake
 from storage.layout import scan
@@ -251,7 +250,7 @@ def test_a_failed_publication_leaves_nothing_and_the_next_one_works(
 
 def test_a_partition_deleted_while_it_is_published_counts_as_deleted(publisher: Publisher) -> None:
     _fill(publisher.lake)
-    (todo,) = (c for c in find_changes(publisher.lake.root, {}) if c.table.name == "prices")
+    (todo,) = (c for c in build.find_changes(publisher.lake.root, {}) if c.table.name == "prices")
     publisher.lake.delete("prices", ticker="AAPL")
     path = publisher.home / "private.duckdb"
     with connect() as connection:
