@@ -68,16 +68,13 @@ def succeeded(lake: Lake, made: Mapping[str, str | None], stages: Collection[str
     `stages` are over with that: the step's own, and that of the job it is a part of, which was cut short last time.
     """
     for row in lake.read("tickers", ticker=list(made)).to_dict("records"):  # who was removed meanwhile stays removed
-        _succeeded(lake, row, stages, made[row["ticker"]])
-
-
-def _succeeded(lake: Lake, row: Mapping[Any, Any], stages: Collection[str], status: str | None) -> None:
-    ticker, is_cured = row["ticker"], row["status"] == FAILED and row["stage"] in stages
-    if status == "ok" or is_cured or (status == "fetched" and row["status"] == "added"):
-        now = status if status == "ok" else _what_it_has(lake, ticker)
-        # A forecast that was made is written down again: an older run may be found to have failed only afterwards.
-        if status == "ok" or now != row["status"]:
-            _change(lake, ticker, status=now, stage=None, reason=None, cure=None, run_id=None)
+        ticker, status, before = row["ticker"], made[row["ticker"]], row["status"]
+        is_cured = before == FAILED and row["stage"] in stages
+        if status == "ok" or is_cured or (status == "fetched" and before == "added"):
+            now = status if status == "ok" else _what_it_has(lake, ticker)
+            # A forecast that was made is written down again: an older run may be found to have failed only afterwards.
+            if status == "ok" or now != before:
+                _change(lake, ticker, status=now, stage=None, reason=None, cure=None, run_id=None)
 
 
 def failed(lake: Lake, ticker: str, failure: Failure, run_id: str) -> None:

@@ -85,7 +85,9 @@ class Step:
                 self._work(chunk)
         self.warehouse.publish_later(self.context.log.warning)
         if not self._made and not self._absent:
-            self._give_up()
+            lines = [f"{ticker}: {self._out[ticker].line}" for ticker in self.asked if ticker in self._out]
+            more = f" … and {len(lines) - _WARNINGS} more" if len(lines) > _WARNINGS else ""
+            raise dg.Failure("; ".join(lines[:_WARNINGS]) + more, allow_retries=False)
         yield from (self._result(output) for output in self.outputs)
 
     def say(self, ticker: str, message: str) -> None:
@@ -203,11 +205,6 @@ class Step:
                     health.failed(self.lake, ticker, failure, self.context.run.run_id)
             self.warehouse.publish_later(self.context.log.warning)
             raise
-
-    def _give_up(self) -> None:
-        lines = [f"{ticker}: {self._out[ticker].line}" for ticker in self.asked if ticker in self._out]
-        more = f" … and {len(lines) - _WARNINGS} more" if len(lines) > _WARNINGS else ""
-        raise dg.Failure("; ".join(lines[:_WARNINGS]) + more, allow_retries=False)
 
     def _tell_progress(self) -> None:
         n_done = len(self._made) + len(self._absent) + sum(ticker in self._out for ticker in self.asked)

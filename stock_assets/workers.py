@@ -93,13 +93,11 @@ def _in_processes(units: Mapping[int, Unit], n: int) -> Iterator[tuple[int, Any]
 
 
 def _distributed(numbered: Sequence[tuple[int, Unit]], n: int) -> Iterator[tuple[int, Any]]:
-    is_done = False
     try:
         yield from _given_out(numbered, n)
-        is_done = True
-    finally:
-        if not is_done:
-            _end_workers()
+    except BaseException:  # also where nobody waits for the rest
+        _end_workers()
+        raise
 
 
 def _given_out(numbered: Sequence[tuple[int, Unit]], n: int) -> Iterator[tuple[int, Any]]:

@@ -101,7 +101,9 @@ class ArtifactStore:
         """
         folder = self.folder(ticker, model, version)
         manifest = _read_manifest(folder)
-        _check_identity(folder, manifest, ticker, model, version)
+        for name, value in {"ticker": ticker, "model": model, "version": version}.items():
+            if (found := getattr(manifest, name)) != value:
+                raise ArtifactMismatch(f"{folder} holds {name} {found!r}, and {value!r} was asked for", cure=_RETRAIN)
         _check_files(folder, manifest)
         _check_libraries(folder, manifest)
         for parent, parent_version in manifest.parents.items():
@@ -194,12 +196,6 @@ def _read_manifest(folder: Path) -> Manifest:
         return Manifest(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise ArtifactMismatch(f"{path} is not a manifest this version can read ({error})", cure=_RETRAIN) from error
-
-
-def _check_identity(folder: Path, manifest: Manifest, ticker: str, model: str, version: str) -> None:
-    for name, value in {"ticker": ticker, "model": model, "version": version}.items():
-        if (found := getattr(manifest, name)) != value:
-            raise ArtifactMismatch(f"{folder} holds {name} {found!r}, and {value!r} was asked for", cure=_RETRAIN)
 
 
 def _check_files(folder: Path, manifest: Manifest) -> None:

@@ -67,16 +67,14 @@ def persists(drifted: ArrayLike) -> bool:
     return int(np.asarray(drifted, dtype=bool)[-OF:].sum()) >= NEEDED
 
 
-_COLUMNS = [
-    *("ticker", "feature", "checked_at", "method", "statistic", "threshold", "drifted"),
-    *("reference_start", "reference_end", "current_start", "current_end"),
-]
+_EDGES = {"reference_start": 0, "reference_end": -CURRENT - 1, "current_start": -CURRENT, "current_end": -1}
+_COLUMNS = ["ticker", "feature", "checked_at", "method", "statistic", "threshold", "drifted", *_EDGES]
 _TYPES = {
     "checked_at": "datetime64[ns, UTC]",
     "statistic": "float64",
     "threshold": "float64",
     "drifted": "bool",
-    **dict.fromkeys(_COLUMNS[-4:], "datetime64[ns]"),
+    **dict.fromkeys(_EDGES, "datetime64[ns]"),
 }
 
 
@@ -84,15 +82,8 @@ def _compare(batch: list[pd.DataFrame], checked_at: datetime) -> pd.DataFrame:
     """Tickers of equally many sessions."""
     values = np.stack([own[_NAMES].to_numpy(dtype=float) for own in batch])
     statistic, threshold = _distances(values)
-    edges = pd.DataFrame(
-        {
-            "ticker": [own["ticker"].iloc[0] for own in batch],
-            "reference_start": [own["session"].iloc[0] for own in batch],
-            "reference_end": [own["session"].iloc[-CURRENT - 1] for own in batch],
-            "current_start": [own["session"].iloc[-CURRENT] for own in batch],
-            "current_end": [own["session"].iloc[-1] for own in batch],
-        }
-    )
+    edges = pd.DataFrame({name: [own["session"].iloc[row] for own in batch] for name, row in _EDGES.items()})
+    edges["ticker"] = [own["ticker"].iloc[0] for own in batch]
     rows = edges.loc[edges.index.repeat(len(_NAMES))].reset_index(drop=True)
     rows = rows.assign(
         feature=_NAMES * len(batch),

@@ -14,9 +14,7 @@ from stock_assets.sensors._shared import materialized_since
     description="Looks at every materialisation of champion: where a ticker's model differs from the decision before, "
     "the change and its reason are announced. The first decision of a ticker is no change.",
 )
-def champion_change(
-    context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
-) -> dg.SensorResult | dg.SkipReason:
+def champion_change(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock) -> dg.SensorResult:
     """Announce the champions that changed."""
     news, cursor = materialized_since(context.instance, "champion", context.cursor)
     tickers = sorted({ticker for one in news for ticker in one.tickers})

@@ -20,9 +20,7 @@ from storage import queries
     description="Looks at the failed tickers of the universe and announces those of each run that is over, once, with "
     "the line that says why and how to cure it.",
 )
-def failed_tickers(
-    context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
-) -> dg.SensorResult | dg.SkipReason:
+def failed_tickers(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock) -> dg.SensorResult:
     """Tell of the runs that nobody has been told of."""
     failed = published(warehouse, queries.tickers)
     if len(failed):

@@ -43,7 +43,10 @@ def freshness(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: 
     groups: dict[tuple[str, date], list[Listed]] = {}
     for one in stale:
         groups.setdefault((one.calendar, one.newest_session), []).append(one)
-    news = [_news(market, session, some) for (market, session), some in groups.items()]
+    news = []
+    for (market, session), some in groups.items():
+        alone = some[0].ticker if len(some) == 1 else None
+        news.append(Announcement("stale", _sentence(some) or "", about=f"{market}:{session}", ticker=alone))
     announce_all(news, warehouse=warehouse, now=now, log=context.log.warning)
     severity = dg.AssetCheckSeverity.WARN
     evaluation = dg.AssetCheckEvaluation(
@@ -56,11 +59,6 @@ def _stale(warehouse: Warehouse, now: datetime, log: Callable[[str], object]) ->
     stale, problems = stale_tickers(listed_tickers(warehouse, log=log), now=now, patience=PATIENCE)
     tell([f"{ticker}: its freshness is unknown: {problem}" for ticker, problem in problems.items()], log)
     return stale
-
-
-def _news(market: str, session: date, some: list[Listed]) -> Announcement:
-    alone = some[0].ticker if len(some) == 1 else None
-    return Announcement("stale", _sentence(some) or "", about=f"{market}:{session}", ticker=alone)
 
 
 def _sentence(stale: list[Listed]) -> str | None:

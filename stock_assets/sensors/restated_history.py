@@ -18,9 +18,7 @@ _MARK = "restated_sessions"
     "dividend, a split, a correction), the models get an observation that says so, and it is announced. The daily run "
     "has already made features and predictions from the new history; the next training replaces the models.",
 )
-def restated_history(
-    context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
-) -> dg.SensorResult | dg.SkipReason:
+def restated_history(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock) -> dg.SensorResult:
     """Mark the models of restated tickers."""
     news, cursor = materialized_since(context.instance, "prices", context.cursor)
     restated = [one for one in news if one.marks.get(_MARK)]

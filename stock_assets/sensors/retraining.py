@@ -31,9 +31,7 @@ from storage import queries
     "of 10 sessions, live errors outside their band, or models older than a week (STOCK_ASSETS_RETRAIN_DAYS). "
     "Retraining evaluates anew and keeps or changes the champion by its own rule. Decisions are in table retraining.",
 )
-def retraining(
-    context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock
-) -> dg.SensorResult | dg.SkipReason:
+def retraining(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock: Clock) -> dg.SensorResult:
     """Decide for the tickers that were checked since the last look."""
     seen, waiting = _read(context.cursor)
     news, seen = materialized_since(context.instance, "drift", seen)
