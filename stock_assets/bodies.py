@@ -43,11 +43,7 @@ class Made:
 class OneTicker:
     """What a body is given: a ticker, the tables its asset declares, and somebody to talk to.
 
-    Attributes:
-        home: folder of all state.
-        store: model artifacts.
-        context: Dagster's, for the tracking of runs.
-        run_id: Dagster's name of the run.
+    In the folder `home` is all state, in `store` model artifacts; `context` and `run_id` are Dagster's.
     """
 
     def __init__(self, ticker: str, step: "Step") -> None:

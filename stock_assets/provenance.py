@@ -41,9 +41,7 @@ def trace(settings: Settings, prefix: str) -> dict[str, Section]:
     """Everything a forecast came from, section by section; values are text, numbers, flags, times, or None.
 
     What is missing or does not fit any more is said in its section, under `problem`; it is no error of the trace.
-
-    Raises:
-        UnknownForecast: no forecast, or several, have such an id.
+    `UnknownForecast` where no forecast, or several, have such an id.
     """
     lake, store = Lake(settings.lake_dir), ArtifactStore(settings.models_dir)
     forecast = find_forecast(lake.read("forecasts"), prefix)

@@ -46,11 +46,8 @@ def decide(
         decided_at: now, aware.
         versions, outdated: as for `review`.
 
-    Returns:
-        One row of table `champion`; its reason is a sentence with the numbers. `is_news` says whether to keep it.
-
-    Raises:
-        NotTrained: the random walk has no final fit.
+    Returned is one row of table `champion`, whose reason is a sentence with the numbers; `is_news` says whether to keep
+    it. `NotTrained` where the random walk has no final fit.
     """
     if BENCHMARK not in versions:
         raise NotTrained(

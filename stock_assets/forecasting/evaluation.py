@@ -33,10 +33,8 @@ def on_current_splits(
 
     After the boundaries moved, models that were not retrained yet have seen other rows: they cannot be compared. Folds
     of the walk-forward backtest do not depend on these boundaries, and stay. A session that has left the history, by
-    the ticker's `features`, is not expected any more.
-
-    Returns:
-        The rows of the models that were, and the names of those that were not.
+    the ticker's `features`, is not expected any more. Returns the rows of the models that were, and the names of those
+    that were not.
     """
     role = roles(splits)
     expected = role[role.isin(["validation", "test"]) & role.index.isin(features["session"])]
@@ -54,10 +52,8 @@ def on_equal_folds(predictions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Keep the walk-forward rows of models whose folds, sessions and outcomes are the random walk's.
 
     A backtest of one model that is newer, or has other folds, than the random walk's cannot be compared with it; nor
-    can one of bars that were corrected between the two.
-
-    Returns:
-        The rows, those of other schemes untouched, and the names of the models whose walk-forward rows were left out.
+    can one of bars that were corrected between the two. Returns the rows, those of other schemes untouched, and the
+    names of the models whose walk-forward rows were left out.
     """
     walked = predictions[predictions["scheme"] == WALK_FORWARD]
     expected = _rows_of(walked[walked["model"] == BENCHMARK])
@@ -97,7 +93,7 @@ def evaluate(predictions: pd.DataFrame, *, scale_mae: float, earlier: pd.DataFra
             }
             for model, own in models.items()
         ]
-    table = pd.DataFrame(scores, columns=_COLUMNS).astype({name: _dtype(name) for name in _COLUMNS})
+    table = pd.DataFrame(scores, columns=_COLUMNS).astype(_TYPES)
     return table.sort_values(["ticker", "model", "scheme", "role"], ignore_index=True)
 
 
@@ -136,12 +132,11 @@ _COLUMNS = [
 ]
 
 
-def _dtype(name: str) -> str:
-    if name in ("ticker", "model", "scheme", "role", "rows_version"):
-        return "object"
-    if name in ("first_session", "last_session"):
-        return "datetime64[ns]"
-    return "int64" if name == "n" else "float64"
+_TYPES = dict.fromkeys(_COLUMNS, "float64") | {
+    **dict.fromkeys(("ticker", "model", "scheme", "role", "rows_version"), "object"),
+    **dict.fromkeys(("first_session", "last_session"), "datetime64[ns]"),
+    "n": "int64",
+}
 
 
 def _all_alike(rows: pd.DataFrame) -> bool:

@@ -36,11 +36,8 @@ def predict_all(
 
     Validation and test are said by the evaluated fit, and every session since the final fit's last label as fold `live`
     by the final fit. Where the ticker's `splits` have moved since the evaluated fit was made there is no scored row: it
-    may have learned from what is validation or test now.
-
-    Args:
-        calendar: exchange calendar name, which knows the session after the last bar.
-        answered: what each fit says of every row of `history`, where that is known already; else they are asked.
+    may have learned from what is validation or test now. What each fit says of every row of `history` is `answered`
+    where it is known already; else they are asked. The exchange's calendar knows the session after the last bar.
 
     Raises:
         ArtifactMismatch: the feature formulas have changed since the fits were made.

@@ -47,11 +47,8 @@ def updating(
     """Bring one model's predictions up to the ticker's whole history (`build_history`), without fitting anything.
 
     Takes its stored rows of table `predictions` of the schemes holdout and live, and the ticker's of table `splits`;
-    the exchange's calendar knows the session after the last bar.
-
-    Raises:
-        ArtifactMismatch: the model was never trained for this ticker, a fit cannot be used, or the formulas of features
-            have changed since.
+    the exchange's calendar knows the session after the last bar. `ArtifactMismatch` where the model was never trained
+    for this ticker, a fit cannot be used, or the formulas of features have changed since.
     """
     trained = store.load_current(ticker, model)
     for fit in (trained.evaluated, trained.final):

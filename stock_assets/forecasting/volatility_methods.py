@@ -92,10 +92,8 @@ def score_volatility(history: pd.DataFrame, *, ticker: str) -> pd.DataFrame:
 
     QLIKE is against the range-based variance of the target session, which is less noisy than its squared return (Patton
     2011, Journal of Econometrics 160). The p-value is that of Diebold and Mariano's test that the method's loss is
-    lower than that of the variance of all earlier returns, with a month of lags in its variance.
-
-    Raises:
-        TooFewRows: there is no session to score after the warm-up.
+    lower than that of the variance of all earlier returns, with a month of lags in its variance. `TooFewRows` where
+    there is no session to score after the warm-up.
     """
     is_scored = (np.arange(len(history)) >= WARM_UP) & history["target_log_return"].notna().to_numpy()
     if not is_scored.any():
@@ -130,10 +128,8 @@ def score_volatility(history: pd.DataFrame, *, ticker: str) -> pd.DataFrame:
 
 def as_markdown(scores: pd.DataFrame) -> str:
     """The methods by QLIKE, the best first, for people."""
-    shown = scores.sort_values("qlike")[
-        ["method", "is_used", "n", "qlike", "qlike_constant", "dm_p", "bias", "forecast"]
-    ]
-    return str(shown.to_markdown(index=False, floatfmt=".4f"))
+    columns = ["method", "is_used", "n", "qlike", "qlike_constant", "dm_p", "bias", "forecast"]
+    return str(scores.sort_values("qlike")[columns].to_markdown(index=False, floatfmt=".4f"))
 
 
 def _ewma(variance: pd.Series) -> pd.Series:
