@@ -49,22 +49,15 @@ class Update:
 def due_updates(
     listed: Iterable[Listed], attempts: Mapping[str, Attempt], *, now: datetime
 ) -> tuple[list[Update], dict[str, str]]:
-    """The updates to request `now` (aware), given each ticker's latest request; ticker → why nothing is known of it.
+    """The updates to request `now` (aware), by each ticker's latest attempt, and ticker → why nothing is known of it.
 
     A ticker is due when the exchange has closed a session, `SETTLING` ago at least, that its bars do not have. However
     many sessions were missed (the machine was off), one update brings them all. A session whose bar does not come is
     asked for again after each of `WAITS`; then the next session's update brings it.
     """
-    closed = cache(lambda calendar: last_closed_session(calendar, now - SETTLING))
-    found, problems = [], {}
-    for one in listed:
-        try:
-            session = closed(one.calendar)
-        except StockAssetsError as error:
-            problems[one.ticker] = str(error)
-            continue
-        if one.ends is not None:
-            session = min(session, one.ends)
+    found = []
+    known, problems = _last_closed(listed, now - SETTLING)
+    for one, session in known:
         if one.newest_session < session:
             number = _next_attempt(attempts.get(one.ticker), session, now)
             if number is not None:
@@ -79,18 +72,22 @@ def stale_tickers(
 
     Weekends and holidays have no session, so they make nothing stale; neither does a source that has ended.
     """
-    closed = cache(lambda calendar: last_closed_session(calendar, now - patience))
+    going_on = [one for one in listed if one.ends is None or one.newest_session < one.ends]
+    known, problems = _last_closed(going_on, now - patience)
+    return [one for one, session in known if one.newest_session < session], problems
+
+
+def _last_closed(listed: Iterable[Listed], moment: datetime) -> tuple[list[tuple[Listed, date]], dict[str, str]]:
+    """Each ticker's newest session that had closed and its source can give; ticker → why nothing is known of it."""
+    closed = cache(lambda calendar: last_closed_session(calendar, moment))
     found, problems = [], {}
     for one in listed:
-        if one.ends is not None and one.newest_session >= one.ends:
-            continue
         try:
-            is_behind = one.newest_session < closed(one.calendar)
+            session = closed(one.calendar)
         except StockAssetsError as error:
             problems[one.ticker] = str(error)
-            continue
-        if is_behind:
-            found.append(one)
+        else:
+            found.append((one, session if one.ends is None else min(session, one.ends)))
     return found, problems
 
 
