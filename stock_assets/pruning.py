@@ -11,10 +11,8 @@ from pathlib import Path
 import dagster as dg
 
 from stock_assets.errors import StockAssetsError
-from stock_assets.forecasting import housekeeping
-from stock_assets.forecasting.artifacts import ArtifactStore
+from stock_assets.forecasting.artifacts import ArtifactStore, Version
 from stock_assets.forecasting.errors import ArtifactMismatch
-from stock_assets.forecasting.housekeeping import Version
 from stock_assets.partitions import MARKETS
 from stock_assets.settings import Settings
 from stock_assets.tracking import housekeeping as tracked
@@ -62,7 +60,7 @@ def find(settings: Settings, instance: dg.DagsterInstance, *, before: datetime) 
         TrackingUnavailable: the home's MLflow store cannot be read.
     """
     lake, store = Lake(settings.lake_dir), ArtifactStore(settings.models_dir)
-    stored = housekeeping.versions(store)
+    stored = store.versions()
     needed = _needed(lake, store, stored)
     generation_files = [generation_path(settings.home, number) for number in generations(settings.home)]
     aside = [path for path in sorted(settings.home.glob("warehouse.duckdb.wal.*.aside")) if _is_older(path, before)]
@@ -125,15 +123,11 @@ def _event_files(settings: Settings, run_id: str) -> list[Path]:
 
 def _models(store: ArtifactStore, stored: Iterable[Version], needed: set[Version], before: datetime) -> Category:
     # A fit in the making is in no table yet, and one of a backtest that was cut off is taken up again.
-    old = [
-        address
-        for address in stored
-        if address not in needed and _is_older(housekeeping.last_written(store, address), before)
-    ]
+    old = [address for address in stored if address not in needed and _is_older(store.last_written(address), before)]
 
     def go() -> None:
         for address in old:
-            housekeeping.remove(store, address)
+            store.remove(address)
 
     size = sum(_size(store.folder(*address)) for address in old)
     return Category("model folders", "those in use or named by a prediction, forecast or champion", len(old), size, go)

@@ -30,6 +30,8 @@ from stock_assets.forecasting.models import Fitted, discover
 from stock_assets.forecasting.stored_model import StoredModel, Trained
 from stock_assets.forecasting.units import Packed
 
+Version = tuple[str, str, str]
+"""Ticker, model and version: the address of a fit."""
 _MANIFEST = "manifest.json"
 _CALIBRATION = "calibration.json"
 _OUT_OF_FOLD = "out_of_fold.parquet"
@@ -122,9 +124,8 @@ class ArtifactStore:
         manifest = self.manifest(ticker, model, version)
         folder = self.folder(ticker, model, version)
         calibration = Calibration.from_json(json.loads((folder / _CALIBRATION).read_text()))
-        return StoredModel(
-            self._fitted(folder, manifest), calibration, manifest, pd.read_parquet(folder / _OUT_OF_FOLD)
-        )
+        fitted, out_of_fold = self._fitted(folder, manifest), pd.read_parquet(folder / _OUT_OF_FOLD)
+        return StoredModel(fitted, calibration, manifest, out_of_fold)
 
     def packed(self, ticker: str, model: str, version: str) -> Packed:
         """A model's own files, to be asked elsewhere; errors as `manifest`."""
@@ -165,6 +166,23 @@ class ArtifactStore:
         """Both fits in use; errors as `current` and `manifest`."""
         versions = self.current(ticker, model)
         return Trained(**{kind: self.load(ticker, model, versions[kind]) for kind in KINDS_IN_USE})
+
+    def versions(self) -> list[Version]:
+        """Every fit that was written whole, in order."""
+        folders = [path.parent for path in sorted(self.root.glob(f"ticker=*/*/*/{_MANIFEST}"))]
+        whole = [folder for folder in folders if not folder.name.startswith(TEMPORARY)]
+        return [(folder.parts[-3].removeprefix("ticker="), folder.parts[-2], folder.name) for folder in whole]
+
+    def last_written(self, address: Version) -> Path:
+        """The file of a fit that is as old as the whole."""
+        return self.folder(*address) / _MANIFEST
+
+    def remove(self, address: Version) -> None:
+        """Take a fit away whole: nobody sees half of it."""
+        folder = self.folder(*address)
+        leaving = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")
+        folder.rename(leaving)
+        shutil.rmtree(leaving)
 
     def abandoned(self) -> list[Path]:
         """What writers that are no longer alive left behind."""

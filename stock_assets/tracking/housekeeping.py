@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from stock_assets.forecasting.housekeeping import Version
+from stock_assets.forecasting.artifacts import Version
 from stock_assets.tracking.parents import PARENT_TAG
 from stock_assets.tracking.registry import registered_runs
 from stock_assets.tracking.store import STORE_FILE, TrackingStore

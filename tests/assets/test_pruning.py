@@ -13,7 +13,6 @@ import pytest
 
 from stock_assets import pruning
 from stock_assets.cli import run as command
-from stock_assets.forecasting import housekeeping
 from stock_assets.forecasting.artifacts import ArtifactStore
 from stock_assets.instance import open_instance
 from stock_assets.provenance import trace
@@ -55,7 +54,7 @@ def test_nothing_goes_before_it_is_asked_for_and_then_what_was_shown(
 ) -> None:
     unused = old_home.models_dir / "ticker=AAPL" / "xgboost" / "0123456789abcdef"
     before = {name: Lake(old_home.lake_dir).read(name) for name in ("raw_prices", "models", "forecasts", "predictions")}
-    stored = housekeeping.versions(ArtifactStore(old_home.models_dir))
+    stored = ArtifactStore(old_home.models_dir).versions()
 
     assert command(["prune", "--days", "30"]) == 0
     assert "can be freed: `stock-assets prune --yes` does it" in capsys.readouterr().err
@@ -63,7 +62,7 @@ def test_nothing_goes_before_it_is_asked_for_and_then_what_was_shown(
 
     assert command(["prune", "--days", "30", "--yes"]) == 0
     assert "MiB freed" in capsys.readouterr().err
-    left = housekeeping.versions(ArtifactStore(old_home.models_dir))
+    left = ArtifactStore(old_home.models_dir).versions()
     assert set(stored) - set(left) == {("AAPL", "xgboost", "0123456789abcdef")}
     assert not list(old_home.home.rglob(".writing-*"))
     assert not list(old_home.home.glob("*.aside"))
@@ -82,7 +81,7 @@ def test_what_is_young_stays(old_home: Settings) -> None:
 
 def test_a_fit_stays_as_long_as_a_forecast_names_it(old_home: Settings) -> None:
     lake, store = Lake(old_home.lake_dir), ArtifactStore(old_home.models_dir)
-    for _, model, version in housekeeping.versions(store):
+    for _, model, version in store.versions():
         os.utime(store.folder("AAPL", model, version) / "manifest.json", (0, 0))
     for table in ("predictions", "backtest_folds"):
         for part in lake.partitions(table):
@@ -92,7 +91,7 @@ def test_a_fit_stays_as_long_as_a_forecast_names_it(old_home: Settings) -> None:
     with open_instance(old_home) as instance:
         pruning.remove(old_home, pruning.find(old_home, instance, before=datetime.now(UTC)))
     named = set(lake.read("forecasts")["model_version"]) | set(lake.read("champion")["model_version"])
-    assert {version for _, _, version in housekeeping.versions(store)} == named
+    assert {version for _, _, version in store.versions()} == named
 
 
 def test_old_runs_go_and_the_newest_that_made_a_partition_stays(old_home: Settings) -> None:
