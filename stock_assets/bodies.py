@@ -75,13 +75,8 @@ class OneTicker:
         facts = self._step.access.facts(self.ticker)
         return facts["source"] if facts else None
 
-    def join(self) -> None:
-        """Be in the universe from now on, whatever becomes of it."""
-        if self._step.access.facts(self.ticker) is None:
-            health.join(self._step.lake, self.ticker)
-
     def learn(self, **known: str) -> None:
-        """Write down its calendar, currency or source; an unknown ticker is in the universe from then on."""
+        """Write down what is known: calendar, currency, source. It is in the universe from then on."""
         facts = self._step.access.facts(self.ticker)
         if facts is None or any(facts[name] != value for name, value in known.items()):
             health.learn(self._step.lake, self.ticker, **known)

@@ -48,14 +48,8 @@ class Failure:
         return f"{self.stage}: {self.reason} — {self.cure}"
 
 
-def join(lake: Lake, ticker: str) -> None:
-    """A ticker is in the universe from now on."""
-    if lake.read("tickers", ticker=ticker).empty:
-        _change(lake, ticker)
-
-
 def learn(lake: Lake, ticker: str, **known: str) -> None:
-    """Write down calendar, currency or source of a ticker, which is in the universe from then on."""
+    """Write down what is known of a ticker: calendar, currency, source. It is in the universe from then on."""
     stored = lake.read("tickers", ticker=ticker)
     if stored.empty or any(stored[name].iloc[0] != value for name, value in known.items()):
         _change(lake, ticker, **known)

@@ -23,7 +23,7 @@ GROUP = "1_prices"
 )
 def raw_prices(one: OneTicker, price_source: PriceSource, clock: Clock) -> Made:
     """Fetch the ticker's history and keep what is new."""
-    one.join()
+    one.learn()  # in the universe from now on, whatever becomes of it
     now, stored = clock.now(), one.read("raw_prices")
     source = price_source.open(stored["source"].iloc[-1] if len(stored) else one.chosen_source)
     if stored.empty:
