@@ -172,5 +172,5 @@ class BacktestSettings(dg.ConfigurableResource):  # type: ignore[type-arg]  # se
     refit_every: int = Field(default=0, description="Folds that share one fit; 0: what the model's file says.")
 
     def plan(self, refit_every: int) -> Plan:
-        """The plan of a model refitted every so many folds, unless these settings say otherwise; may be InvalidPlan."""
+        """The plan with a refit every so many folds, unless these settings say otherwise; may be `InvalidPlan`."""
         return Plan(self.window, self.first_train, self.step, self.refit_every or refit_every)

@@ -57,7 +57,6 @@ class Step:
         self,
         declaration: Declaration,
         context: dg.AssetExecutionContext,
-        *,
         warehouse: Warehouse,
         universe: Universe,
         **more: Any,

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from typing import Any
@@ -45,8 +45,7 @@ class Workers(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type pa
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Where a run will fit, workers load their libraries while its first steps are at work."""
         if context.run is not None and FITS_TAG in context.run.tags and self._wanted > 1:
-            chosen = {key.path[-1] for key in context.run.asset_selection or ()}  # none: all are to be made
-            unit = WarmingUnit(tuple(name for name in discover() if not chosen or name in chosen))
+            unit = WarmingUnit(_models(context.run.asset_selection))
             self._warming = _given_out([(number, unit) for number in range(self._wanted)], self._wanted)
 
     @property
@@ -72,6 +71,12 @@ class Workers(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type pa
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """The run is over: so are its workers."""
         _end_workers()
+
+
+def _models(selection: Collection[dg.AssetKey] | None) -> tuple[str, ...]:
+    """The models of a run, by what is to be made; None: everything."""
+    chosen = {key.path[-1] for key in selection or ()}
+    return tuple(name for name in discover() if not chosen or name in chosen)
 
 
 def _in_processes(units: Mapping[int, Unit], n: int) -> Iterator[tuple[int, Any]]:

@@ -29,13 +29,8 @@ def audit_asset(one: OneTicker, clock: Clock) -> Made:
     """Examine what is stored. What fails is written down and shown red; it stops promotion, not the forecasts."""
     subject = Subject(*(one.read(table) for table in _TABLES))
     trained = set(one.read("models")["model"])
-    table = audit(
-        subject,
-        {name: _fits(one.store, one.ticker, name, subject.folds) for name in model_names() if name in trained},
-        ticker=one.ticker,
-        audited_at=clock.now(),
-        progress=one.say,
-    )
+    fits = {name: _fits(one.store, one.ticker, name, subject.folds) for name in model_names() if name in trained}
+    table = audit(subject, fits, ticker=one.ticker, audited_at=clock.now(), progress=one.say)
     shown = table[["subject", "name", "kind", "passed", "message"]]
     return Made({"audit": table}, as_findings(table), notes=one.pictures(audit=lambda: shown.to_markdown(index=False)))
 

@@ -39,15 +39,9 @@ def build_ensemble_asset(ensemble: type[Ensemble]) -> Declaration:
             table, findings = predict(one, trained, answers(trained, history, said), history, splits)
             return Made({"predictions": table}, findings, prediction_notes(one, table))
         with track_fit(tracking.store, one.context, ticker=one.ticker, model=ensemble.name, warn=one.warn) as tracked:
+            weighs = model_settings.ensemble(ensemble.name)
             trained, answered = combine(
-                model_settings.ensemble(ensemble.name),
-                history,
-                splits,
-                said,
-                ticker=one.ticker,
-                store=one.store,
-                now=clock.now,
-                progress=one.say,
+                weighs, history, splits, said, ticker=one.ticker, store=one.store, now=clock.now, progress=one.say
             )
             return trained_rows(one, tracked, trained, answered, history, splits)
 

@@ -40,15 +40,9 @@ def build_model_asset(model: type[Forecaster]) -> Declaration:
         history = build_history(one.read("prices"), one.read("features"))
         if not one.makes("models"):
             return (yield from _update(one, model.name, history, splits))
-        forecaster = model_settings.forecaster(model.name)
+        forecaster, rows = model_settings.forecaster(model.name), train_rows(history, splits)
         found = yield from searching(
-            forecaster,
-            history,
-            train_rows(history, splits),
-            ticker=one.ticker,
-            budget=model_settings.tune,
-            store=one.store,
-            progress=one.say,
+            forecaster, history, rows, ticker=one.ticker, budget=model_settings.tune, store=one.store, progress=one.say
         )
         return (yield from _train(one, found, history, splits, clock, tracking))
 

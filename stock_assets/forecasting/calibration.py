@@ -62,11 +62,11 @@ def unconditional_quantiles(prices: pd.DataFrame, sessions: pd.Series) -> pd.Dat
 
 
 def pit_histogram(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Frame of table `pit_histogram`: where closes fell among the published bounds, nine bins a model, scheme, role.
+    """Frame of table `pit_histogram`: where closes fell among the published bounds, by model, scheme and role.
 
     Diebold, Gunther & Tay (1998), International Economic Review 39; Gneiting, Balabdaoui & Raftery (2007), J. R.
-    Statistical Society B 69. Only the published quantiles are known, so the bins are the gaps between them, of unequal
-    probability. A close on a bound counts as inside, as it does for coverage. Takes one ticker's rows of table
+    Statistical Society B 69. Only the published quantiles are known, so the nine bins are the gaps between them, of
+    unequal probability. A close on a bound counts as inside, as it does for coverage. Takes one ticker's rows of table
     `predictions`, of all models.
     """
     known = predictions[predictions["actual"].notna()]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from stock_assets.forecasting.errors import ArtifactMismatch
 from stock_assets.forecasting.features import features_version
-from stock_assets.forecasting.findings import Finding, Severity
+from stock_assets.forecasting.findings import Finding, Severity, as_dates
 from stock_assets.forecasting.intervals import LEVELS
 from stock_assets.forecasting.manifest import bars_versions
 from stock_assets.forecasting.models._base import Floats
@@ -146,7 +146,7 @@ def check_predictions(predictions: pd.DataFrame, splits: pd.DataFrame, features:
     """Check one model's predictions of one ticker: one per session, complete, and intervals that contain each other.
 
     Takes rows of the tables of those names. A session that has left the history since the splits were made (a restated
-    history may lack one) is a warning, and so are splits that have moved since the model was fitted: that forecasts on.
+    history may lack one) is a warning, and so are splits that have moved since the fit: the model still forecasts.
     """
     missing = _missing(predictions, splits)
     is_known = missing.isin(features["session"])
@@ -168,7 +168,7 @@ def check_predictions(predictions: pd.DataFrame, splits: pd.DataFrame, features:
 
 
 def _finding(rule: str, severity: Severity, message: str, sessions: pd.Series) -> Finding:
-    return Finding(rule, severity, f"{message}: {len(sessions)}", tuple(sorted({day.date() for day in sessions})))
+    return Finding(rule, severity, f"{message}: {len(sessions)}", as_dates(sessions))
 
 
 def _missing(predictions: pd.DataFrame, splits: pd.DataFrame) -> pd.Series:

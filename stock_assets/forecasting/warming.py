@@ -17,11 +17,7 @@ _ROWS = 400
 
 @dataclass(frozen=True)
 class WarmingUnit:
-    """Fit models on made-up bars; what comes of it is thrown away.
-
-    Attributes:
-        models: their names.
-    """
+    """Fit the models of these names on made-up bars; what comes of it is thrown away."""
 
     models: tuple[str, ...]
 

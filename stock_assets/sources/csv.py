@@ -104,17 +104,13 @@ class CsvSource:
 
     def _version(self, ticker: str) -> tuple[Path, int, int]:
         """The ticker's file, with its size and time of change, which stand for its content."""
-        path = self._file(ticker)
-        status = path.stat()
-        return path, status.st_size, status.st_mtime_ns
-
-    def _file(self, ticker: str) -> Path:
         path = self._folder / f"{validate_ticker(ticker)}.csv"
         if path.is_dir():
             raise MalformedData(f"{path} is a folder; expected a file", cure="move it away and put the file there")
         if not path.is_file():
             raise self._unknown(ticker)
-        return path
+        status = path.stat()
+        return path, status.st_size, status.st_mtime_ns
 
     def _unknown(self, ticker: str) -> UnknownTicker:
         files = [path for path in self._folder.iterdir() if path.is_file()]
