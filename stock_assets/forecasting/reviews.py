@@ -95,16 +95,9 @@ def review(
             *([_OUTDATED.format(outdated[model])] if outdated and model in outdated else ()),
         )
         unclean, is_missing = _audit_against(audit, model, versions.get(model))
-        verdicts[model] = Verdict(
-            model,
-            int(scores["n"]),
-            float(scores["rmse"]),
-            float(scores["rmse_random_walk"]),
-            p_value,
-            len(adjusted),
-            (*against, *unclean),
-            awaits_audit=not against and is_missing,
-        )
+        n, rmse, benchmark = int(scores["n"]), float(scores["rmse"]), float(scores["rmse_random_walk"])
+        awaits = not against and is_missing
+        verdicts[model] = Verdict(model, n, rmse, benchmark, p_value, len(adjusted), (*against, *unclean), awaits)
     return verdicts
 
 
@@ -141,10 +134,8 @@ def better_p(predictions: pd.DataFrame, challenger: str, incumbent: str) -> floa
     """
     known = predictions[predictions["actual_log_return"].notna()]
     rows = known.assign(error=known["actual_log_return"] - known["predicted_log_return"])
-    of_model = {
-        model: rows.loc[rows["model"] == model, ["target_session", "error"]] for model in (challenger, incumbent)
-    }
-    pairs = of_model[incumbent].merge(of_model[challenger], on="target_session", suffixes=("_incumbent", "_challenger"))
+    theirs, own = (rows.loc[rows["model"] == name, ["target_session", "error"]] for name in (incumbent, challenger))
+    pairs = theirs.merge(own, on="target_session", suffixes=("_incumbent", "_challenger"))
     if pairs.empty:
         return float("nan")
     return diebold_mariano(pairs["error_incumbent"], pairs["error_challenger"], alternative="greater")
