@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -70,6 +71,9 @@ class Workers(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type pa
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """The run is over: so are its workers."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joblib tells of work that nobody waited for: a run found all of its fits
+            self._warming = iter(())
         _end_workers()
 
 

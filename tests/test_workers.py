@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from stock_assets.errors import StockAssetsError
-from stock_assets.workers import WorkerDied, Workers
+from stock_assets.workers import WorkerDied, Workers, _given_out
 
 
 @dataclass(frozen=True)
@@ -183,3 +183,11 @@ def test_ctrl_c_is_for_the_process_that_works_with_them(two: Workers) -> None:
     time.sleep(0.2)
     assert psutil.pid_exists(first[1])
     assert _performed(two, Square(3))[0][0] == 9
+
+
+def test_workers_that_were_warmed_in_vain_leave_in_silence(recwarn: pytest.WarningsRecorder) -> None:
+    workers = Workers(n=2)
+    workers._warming = _given_out([(number, Square(number)) for number in range(2)], 2)
+    time.sleep(2)  # done, and nobody asks
+    workers.teardown_after_execution(dg.build_init_resource_context())
+    assert [str(one.message) for one in recwarn.list if "tasks" in str(one.message)] == []
