@@ -190,4 +190,5 @@ def test_workers_that_were_warmed_in_vain_leave_in_silence(recwarn: pytest.Warni
     workers._warming = _given_out([(number, Square(number)) for number in range(2)], 2)
     time.sleep(2)  # done, and nobody asks
     workers.teardown_after_execution(dg.build_init_resource_context())
+    del workers
     assert [str(one.message) for one in recwarn.list if "tasks" in str(one.message)] == []
