@@ -1,6 +1,6 @@
 """Dagster's instance of a home, and what it knows of runs. Nothing here knows which assets or jobs there are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -51,10 +51,10 @@ def sweep(settings: Settings) -> None:
     ArtifactStore(settings.models_dir).sweep()
 
 
-def busy_tickers(instance: dg.DagsterInstance, lake: Lake) -> set[str]:
-    """Tickers with a run that is queued or under way."""
-    records = instance.get_run_records(dg.RunsFilter(statuses=_BUSY))
-    return {ticker for record in records for ticker in tickers_of_run(record.dagster_run, lake)}
+def busy_tickers(instance: dg.DagsterInstance, lake: Lake, *, but_for: Collection[str] = ()) -> set[str]:
+    """Tickers with a run that is queued or under way; one of the jobs `but_for` does not count."""
+    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=_BUSY))]
+    return {ticker for run in runs if run.job_name not in but_for for ticker in tickers_of_run(run, lake)}
 
 
 def report_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[CutOff]:

@@ -10,7 +10,7 @@ import dagster as dg
 from stock_assets.clock import Clock
 from stock_assets.forecasting.updates import Attempt, Listed, Update, due_updates
 from stock_assets.instance import busy_tickers
-from stock_assets.jobs import forecast, lineage
+from stock_assets.jobs import backtest, forecast, lineage
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._shared import listed_tickers, published, requested, run_request, tell
 from storage import queries
@@ -30,11 +30,13 @@ def daily_update(
     """Request the updates that are due."""
     now, attempts = clock.now(), _read(context.cursor)
     listed = listed_tickers(warehouse, log=context.log.warning)
-    busy = busy_tickers(context.instance, warehouse.lake)
+    # A market's backtest takes hours, and its tickers' forecasts have to be there before the next open.
+    busy = busy_tickers(context.instance, warehouse.lake, but_for={backtest.name})
     due, problems = due_updates([one for one in listed if one.ticker not in busy], attempts, now=now)
     tell([f"{ticker} is not updated: {problem}" for ticker, problem in problems.items()], context.log.warning)
     if not due:
-        return dg.SkipReason(f"no session to fetch for {len(listed)} tickers at {now:%Y-%m-%d %H:%M} UTC")
+        waiting = f", {len(busy)} of them with a run under way" if busy else ""
+        return dg.SkipReason(f"no session to fetch for {len(listed)} tickers{waiting} at {now:%Y-%m-%d %H:%M} UTC")
     trained = set(published(warehouse, queries.trained_tickers)["ticker"])
     requests = [_request(*group, updates) for group, updates in _grouped(due, trained).items()]
     return requested(context.instance, requests, cursor=_write(attempts, due, listed, now))

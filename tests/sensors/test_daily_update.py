@@ -57,6 +57,12 @@ def test_a_ticker_that_is_being_worked_on_is_not_asked_for_twice(ask: Ask, list_
     assert _asked(ask(daily_update)) == {"XNYS:2024-03-04": ["MSFT"]}
 
 
+def test_a_backtest_that_takes_hours_keeps_no_ticker_from_its_forecast(ask: Ask, list_ticker: LIST, desk: Desk) -> None:
+    list_ticker("AAPL", "2024-03-01")
+    begin_run(desk, "backtest", "AAPL")
+    assert _asked(ask(daily_update)) == {"XNYS:2024-03-04": ["AAPL"]}
+
+
 def test_a_run_that_names_no_ticker_is_about_every_ticker_of_its_market(
     ask: Ask, list_ticker: LIST, desk: Desk
 ) -> None:
