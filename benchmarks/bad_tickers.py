@@ -37,11 +37,10 @@ from benchmarks.faults import (
     UNKNOWN,
     UNREADABLE,
 )
-from benchmarks.processes import timed
+from benchmarks.processes import PROGRAM, timed
 
 _LAST = 1300  # sessions there are
 _SHORT = 30
-_PROGRAM = str(Path(sys.executable).with_name("stock-assets"))
 
 
 class Experiment:
@@ -56,7 +55,7 @@ class Experiment:
         self.has_bad_model = self.has_new_model = False
         self.held: list[bool] = []
         write_bars(self.csv, [TRAINED], self.n_bars)
-        timed([_PROGRAM, "run", "--ticker", TRAINED, "--csv-dir", str(self.csv)], self.home)
+        timed([PROGRAM, "run", "--ticker", TRAINED, "--csv-dir", str(self.csv)], self.home)
         copy_tickers(self.home, [*self.good[1:], *(one for one in BAD if one != SHORT)])
         self._shorten()
         self.fits = n_fits(self.home)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.processes import Both, measured, timed
+from benchmarks.processes import PROGRAM, Both, measured, timed
 
 BUDGET = 0.2
 GROWTH = 1.05
@@ -27,7 +27,6 @@ MEMORY, MEMORY_AT, MEMORY_GROWTH = 3.0, 500, 1.2
 TRAINED = "T0000"
 _SESSIONS = 1300
 _COPIED = ("raw_prices", "prices", "features", "splits", "predictions", "models", "champion", "evaluation", "tickers")
-_PROGRAM = str(Path(sys.executable).with_name("stock-assets"))
 
 
 def names(n: int) -> list[str]:
@@ -162,7 +161,7 @@ def update(home: Path, bars: Path, tickers: list[str]) -> tuple[Both, float, int
     """Seconds of one daily update of all tickers, the GB that it had resident at most, and how many fits it made."""
     write_bars(bars, tickers, _SESSIONS)
     before = n_fits(home)
-    took, peak = measured([_PROGRAM, "forecast", "--csv-dir", str(bars)], home)
+    took, peak = measured([PROGRAM, "forecast", "--csv-dir", str(bars)], home)
     return took, peak, n_fits(home) - before
 
 
@@ -178,7 +177,7 @@ def prepare(trained: Path, folder: Path, n: int) -> tuple[Path, Path, list[str]]
 def compare(folder: Path, sizes: list[int]) -> None:
     trained, bars, kept = folder / "trained", folder / "csv", folder / "kept"
     write_bars(bars, [TRAINED], _SESSIONS - 1)
-    timed([_PROGRAM, "run", "--ticker", TRAINED, "--csv-dir", str(bars)], trained)
+    timed([PROGRAM, "run", "--ticker", TRAINED, "--csv-dir", str(bars)], trained)
     export(trained, kept)
     each: dict[int, Both] = {}
     resident: dict[int, float] = {}

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import Both, timed
+from benchmarks.processes import PROGRAM, Both, timed
 
 ONE, MANY = 0.85, 0.6
-_PROGRAM = str(Path(sys.executable).with_name("stock-assets"))
 
 
 def fit_everything(histories: list[pd.DataFrame]) -> None:
@@ -95,14 +94,14 @@ def main() -> None:
         folder = Path(name)
         print(f"{'':<46} {'seconds':>8} {'processor':>10}")
         theirs = timed([*bare, "AAPL"], folder / "none")
-        ours = timed([_PROGRAM, "run", "--ticker", "AAPL", "--source", "sample"], folder / "one")
+        ours = timed([PROGRAM, "run", "--ticker", "AAPL", "--source", "sample"], folder / "one")
         compare("AAPL, default settings", ours, theirs, ONE)
         if given.tickers:
             write_csv(folder / "csv", given.tickers)
             one, three = (timed([*bare, str(n)], folder / "none") for n in (1, 3))
             reckoned = one + (three - one) / 2 * (given.tickers - 1)
             chosen = [part for number in range(given.tickers) for part in ("--ticker", f"T{number:02d}")]
-            ours = timed([_PROGRAM, "run", *chosen, "--csv-dir", str(folder / "csv")], folder / "many")
+            ours = timed([PROGRAM, "run", *chosen, "--csv-dir", str(folder / "csv")], folder / "many")
             compare(f"{given.tickers} tickers in one run", ours, reckoned, MANY)
 
 

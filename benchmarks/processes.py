@@ -3,6 +3,7 @@
 import os
 import resource
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+PROGRAM = str(Path(sys.executable).with_name("stock-assets"))
 Both = NDArray[np.float64]
 """Seconds of the clock and of the processor, shape (2,)."""
 

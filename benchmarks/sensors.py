@@ -19,7 +19,6 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
 
 import dagster as dg
 import numpy as np
@@ -32,18 +31,17 @@ from stock_assets.forecasting.features import FEATURES
 from stock_assets.forecasting.sessions import session_close, sessions_between
 from stock_assets.health import Failure
 from stock_assets.instance import open_instance
-from stock_assets.partitions import MARKET_TAG
 from stock_assets.resources import Warehouse
 from stock_assets.schedules import SCHEDULES
 from stock_assets.sensors import SENSORS
 from stock_assets.settings import Settings
-from stock_assets.universe import choose_tickers
 from storage.contracts import conform
 from storage.lake import Lake
 from storage.layout import partition_path
 from storage.parquet import write_rows
 from storage.publisher import Publisher
 from storage.tables import TABLES
+from tests.dagster_runs import add_run
 from tests.storage.frames import partition, rows
 
 BUDGET = 5.0
@@ -157,16 +155,9 @@ def tell_made(home: Home, asset: str) -> None:
     home.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=MARKET, metadata=told))
 
 
-def a_run(home: Home, tickers: Sequence[str], status: dg.DagsterRunStatus) -> dg.DagsterRun:
-    """A run for some tickers."""
-    named = {"resources": choose_tickers(tickers)}
-    run = dg.DagsterRun("forecast", run_id=str(uuid4()), run_config=named, tags={MARKET_TAG: MARKET}, status=status)
-    return home.instance.add_run(run)
-
-
 def fail_some(home: Home) -> None:
     """A run that is over, in which some tickers failed."""
-    run = a_run(home, home.tickers[:_FAILED], dg.DagsterRunStatus.SUCCESS)
+    run = add_run(home.instance, "forecast", home.tickers[:_FAILED], status=dg.DagsterRunStatus.SUCCESS)
     for ticker in home.tickers[:_FAILED]:
         health.failed(home.lake, ticker, Failure("prices", "its bars are bad", "fetch better ones"), run.run_id)
     Warehouse(home=str(home.settings.home)).publish()
@@ -185,7 +176,7 @@ def ask(home: Home, sensor: Any, *, now: datetime = DUE, cursor: str | None = No
 
 def ask_failed_runs(home: Home, sensor: Any, resources: dict[str, Any]) -> None:
     """A run of some tickers that has failed as a whole."""
-    run = a_run(home, home.tickers[-_FAILED:], dg.DagsterRunStatus.STARTED)
+    run = add_run(home.instance, "forecast", home.tickers[-_FAILED:])
     home.instance.report_run_failed(run)
     failure = home.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records[0]
     context = dg.build_run_status_sensor_context(

@@ -115,6 +115,12 @@ def first_lines(lines: Sequence[str], at_most: int = 20) -> list[str]:
     return [*lines[:at_most], *more]
 
 
+def first_of(parts: Sequence[str], separator: str = ", ", at_most: int = 20) -> str:
+    """The first of many in a line, and how many more there are."""
+    more = f" … and {len(parts) - at_most} more" if len(parts) > at_most else ""
+    return separator.join(parts[:at_most]) + more
+
+
 def marks_metadata(of: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """Name → ticker → number, without those that are 0: sensors read them back."""
     names = dict.fromkeys(name for marks in of.values() for name in marks)

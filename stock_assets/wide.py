@@ -21,7 +21,7 @@ import dagster as dg
 from stock_assets import health
 from stock_assets.access import Access, Rows
 from stock_assets.bodies import Made, OneTicker, Tickers
-from stock_assets.checks import check_results, marks_metadata, notes_metadata
+from stock_assets.checks import check_results, first_of, marks_metadata, notes_metadata
 from stock_assets.errors import StockAssetsError
 from stock_assets.forecasting.units import Steps, Unit
 from stock_assets.health import Failure
@@ -85,8 +85,7 @@ class Step:
         self.warehouse.publish_later(self.context.log.warning)
         if not self._made and not self._absent:
             lines = [f"{ticker}: {self._out[ticker].line}" for ticker in self.asked if ticker in self._out]
-            more = f" … and {len(lines) - _WARNINGS} more" if len(lines) > _WARNINGS else ""
-            raise dg.Failure("; ".join(lines[:_WARNINGS]) + more, allow_retries=False)
+            raise dg.Failure(first_of(lines, "; ", _WARNINGS), allow_retries=False)
         yield from (self._result(output) for output in self.outputs)
 
     def say(self, ticker: str, message: str) -> None:

@@ -61,9 +61,8 @@ class Workers(dg.ConfigurableResource):  # type: ignore[type-arg]  # its type pa
         """
         n = self._wanted
         # To ask a stored fit takes less time than to send it away.
-        here = [number for number, unit in enumerate(units) if n == 1 or isinstance(unit, AskUnit)]
-        away = {number: unit for number, unit in enumerate(units) if number not in set(here)}
-        yield from ((number, _performed(units[number])) for number in here)
+        away = {number: unit for number, unit in enumerate(units) if n > 1 and not isinstance(unit, AskUnit)}
+        yield from ((number, _performed(unit)) for number, unit in enumerate(units) if number not in away)
         if away:
             with suppress(BrokenProcessPool):  # whoever needs a worker is told of its end
                 deque(self._warming, maxlen=0)

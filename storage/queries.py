@@ -144,31 +144,32 @@ def trained_tickers(reader: Reader) -> pd.DataFrame:
     return reader.frame("SELECT DISTINCT ticker FROM models ORDER BY ticker", [])
 
 
-def retraining_facts(reader: Reader, tickers: Sequence[str]) -> pd.DataFrame:
+def retraining_facts(reader: Reader, tickers: Sequence[str], *, n_checks: int) -> pd.DataFrame:
     """What a retraining is decided by, one row for each of `tickers` that is in the universe, in order.
 
     Returns:
         Columns ticker, calendar, model (the champion), trained_through, session (newest), action and cause (of the
         latest decision), since_cause (sessions since it was trained again for drift or live errors), and lists in time
-        order: drifted (share of the features, of the newest ten sessions checked), live and reference (standardised
-        errors of the champion's live forecasts and of its holdout rows). Null where there is nothing.
+        order: drifted (share of the features, of the newest `n_checks` sessions checked), live and reference
+        (standardised errors of the champion's live forecasts and of its holdout rows). Null where there is nothing.
     """
     return reader.frame(
         """
         WITH asked AS (SELECT ticker, calendar FROM tickers WHERE ticker IN (SELECT unnest($1))),
         champions AS (SELECT ticker, arg_max(model, decided_at) AS model FROM champion SEMI JOIN asked USING (ticker)
             GROUP BY ticker),
-        fits AS (SELECT ticker, max(train_end) AS trained_through FROM models WHERE kind = 'final' GROUP BY ticker),
-        newest AS (SELECT ticker, max(session) AS session FROM features GROUP BY ticker),
+        fits AS (SELECT ticker, max(train_end) AS trained_through FROM models SEMI JOIN asked USING (ticker)
+            WHERE kind = 'final' GROUP BY ticker),
+        newest AS (SELECT ticker, max(session) AS session FROM features SEMI JOIN asked USING (ticker) GROUP BY ticker),
         decided AS (SELECT ticker, arg_max(action, decided_at) AS action, arg_max(cause, decided_at) AS cause,
             max(session) FILTER (action = 'retrain' AND cause IN ('drift', 'live_error')) AS retrained
-            FROM retraining GROUP BY ticker),
+            FROM retraining SEMI JOIN asked USING (ticker) GROUP BY ticker),
         since AS (SELECT ticker, count(*) FILTER (features.session > retrained) AS since_cause
             FROM features JOIN decided USING (ticker) WHERE retrained IS NOT NULL GROUP BY ticker),
         checks AS (SELECT ticker, current_end, avg(drifted::INT) AS share FROM drift SEMI JOIN asked USING (ticker)
             GROUP BY ticker, current_end, checked_at
             QUALIFY row_number() OVER (PARTITION BY ticker, current_end ORDER BY checked_at DESC) = 1),
-        checked AS (SELECT ticker, list_reverse(list(share ORDER BY current_end DESC)[:10]) AS drifted
+        checked AS (SELECT ticker, list_reverse(list(share ORDER BY current_end DESC)[:$2]) AS drifted
             FROM checks GROUP BY ticker),
         actuals AS (SELECT forecast_id, arg_max(actual, scored_at) AS actual
             FROM forecast_scores SEMI JOIN champions USING (ticker, model) GROUP BY forecast_id),
@@ -184,7 +185,7 @@ def retraining_facts(reader: Reader, tickers: Sequence[str]) -> pd.DataFrame:
         LEFT JOIN decided USING (ticker) LEFT JOIN since USING (ticker) LEFT JOIN checked USING (ticker)
         LEFT JOIN live USING (ticker) LEFT JOIN scored USING (ticker) ORDER BY ticker
         """,
-        [list(tickers)],
+        [list(tickers), n_checks],
     )
 
 

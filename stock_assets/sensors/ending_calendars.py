@@ -4,13 +4,12 @@ import dagster as dg
 import pandas as pd
 
 from stock_assets.announcements import Announcement, announce_all
+from stock_assets.checks import first_of
 from stock_assets.clock import Clock
 from stock_assets.forecasting.sessions import ends_soon
 from stock_assets.resources import Warehouse
 from stock_assets.sensors._shared import excused, published, tell
 from storage import queries
-
-_NAMED = 20
 
 
 @dg.sensor(
@@ -37,8 +36,7 @@ def ending_calendars(context: dg.SensorEvaluationContext, warehouse: Warehouse, 
 
 
 def _message(calendar: str, last: str, tickers: pd.Series) -> str:
-    more = f" … and {len(tickers) - _NAMED} more" if len(tickers) > _NAMED else ""
     return (
         f"the calendar {calendar} is known to {last} only, and after that there is no forecast for "
-        f"{', '.join(tickers[:_NAMED])}{more} — install a newer exchange_calendars: pip install -U exchange_calendars"
+        f"{first_of(tickers.tolist())} — install a newer exchange_calendars: pip install -U exchange_calendars"
     )

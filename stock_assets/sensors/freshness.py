@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from stock_assets.announcements import Announcement, announce_all
+from stock_assets.checks import first_of
 from stock_assets.clock import Clock
 from stock_assets.forecasting.updates import Listed, stale_tickers
 from stock_assets.resources import Warehouse
@@ -15,7 +16,6 @@ PATIENCE = timedelta(hours=6)
 """How long after a close its bar may be missing. By then, `daily_update` has asked four times."""
 _PRICES = dg.AssetKey("prices")
 _NAME = "fresh"
-_NAMED = 20
 
 
 @dg.asset_check(
@@ -62,6 +62,5 @@ def _stale(warehouse: Warehouse, now: datetime, log: Callable[[str], object]) ->
 
 
 def _sentence(stale: list[Listed]) -> str | None:
-    newest = ", ".join(f"{one.ticker} has no bar after {one.newest_session}" for one in stale[:_NAMED])
-    more = f" … and {len(stale) - _NAMED} more" if len(stale) > _NAMED else ""
-    return f"{newest}{more}, and a later session has closed" if stale else None
+    newest = first_of([f"{one.ticker} has no bar after {one.newest_session}" for one in stale])
+    return f"{newest}, and a later session has closed" if stale else None

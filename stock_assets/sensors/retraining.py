@@ -12,7 +12,7 @@ import pandas as pd
 
 from stock_assets.announcements import Announcement, announce_all
 from stock_assets.clock import Clock
-from stock_assets.forecasting.drift import SHARE
+from stock_assets.forecasting.drift import OF, SHARE
 from stock_assets.forecasting.models._base import Floats
 from stock_assets.forecasting.retraining import Decision, Known, as_rows, decide_retraining, is_news
 from stock_assets.instance import busy_tickers
@@ -40,7 +40,7 @@ def retraining(context: dg.SensorEvaluationContext, warehouse: Warehouse, clock:
     # The run that made a check may not have ended yet: its tickers are looked at again. One that has is published.
     busy = checked & busy_tickers(context.instance, warehouse.lake) if checked else set()
     # All tickers in one query: one after another, each would be eight files.
-    asked = partial(queries.retraining_facts, tickers=sorted(checked - busy))
+    asked = partial(queries.retraining_facts, tickers=sorted(checked - busy), n_checks=OF)
     facts = published(warehouse, asked).to_dict("records") if checked - busy else []
     due = {decision.ticker: decision for decision in _decide(context, warehouse, clock, facts)}
     markets: dict[str, dict[str, Decision]] = {}

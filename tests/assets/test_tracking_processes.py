@@ -13,15 +13,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
-from dagster._core.test_utils import create_run_for_test
 
 from stock_assets.instance import open_instance
-from stock_assets.partitions import MARKET_TAG
 from stock_assets.settings import Settings
 from stock_assets.tracking.parents import PARENT_TAG, repair
 from stock_assets.tracking.store import TrackingStore
+from tests.dagster_runs import add_run
 
 PROGRAM = str(Path(sys.executable).with_name("stock-assets"))
 RACER = """
@@ -75,9 +73,7 @@ def test_processes_that_start_at_once_share_one_parent_which_no_exit_ends_and_a_
     store = TrackingStore.of(settings)
     with pytest.MonkeyPatch.context() as environment, open_instance(settings) as instance:
         environment.setenv("STOCK_ASSETS_HOME", str(settings.home))
-        started = create_run_for_test(
-            instance, job_name="train", status=dg.DagsterRunStatus.STARTED, tags={MARKET_TAG: "XNYS"}
-        )
+        started = add_run(instance, "train", [])
         _race(settings.home, started.run_id, racers=3)
 
         parents = [run for run in _all_runs(store) if PARENT_TAG not in run.data.tags]

@@ -7,13 +7,12 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
-from dagster._core.test_utils import create_run_for_test
 
 from stock_assets.clock import Clock
-from stock_assets.partitions import MARKET_TAG
 from stock_assets.resources import Warehouse
-from stock_assets.universe import choose_tickers, chosen_tickers
+from stock_assets.universe import chosen_tickers
 from tests.assets.conftest import Desk, desk
+from tests.dagster_runs import add_run
 from tests.storage.frames import rows
 
 __all__ = ["desk"]
@@ -73,13 +72,7 @@ def readable(request: dg.RunRequest) -> str:
 
 def begin_run(desk: Desk, job: str, *tickers: str, market: str = "XNYS") -> dg.DagsterRun:
     """A run that is under way for some tickers; none named: for all of its market."""
-    return create_run_for_test(
-        desk.instance,
-        job_name=job,
-        run_config={"resources": choose_tickers(tickers)} if tickers else {},
-        tags={MARKET_TAG: market},
-        status=dg.DagsterRunStatus.STARTED,
-    )
+    return add_run(desk.instance, job, tickers, market=market)
 
 
 def tell_made(desk: Desk, asset: str, *tickers: str, market: str = "XNYS", **marks: dict[str, int]) -> None:

@@ -196,7 +196,7 @@ def test_a_retraining_is_decided_by_the_newest_of_everything(tmp_path: Path) -> 
     lake.write("predictions", rows("predictions", 3, **known), **partition("predictions"))
     publisher.publish()
     with Reader(tmp_path) as reader:
-        found = queries.retraining_facts(reader, ["BARE", "AAPL", "REMOVED"])
+        found = queries.retraining_facts(reader, ["BARE", "AAPL", "REMOVED"], n_checks=10)
     assert found["ticker"].tolist() == ["AAPL", "BARE"]
     row = found.iloc[0]
     assert (row["calendar"], row["model"], row["action"], row["cause"]) == ("XNYS", "random_walk", "keep", "none")
